@@ -1,0 +1,1 @@
+"""arignote: a Theano-style symbolic graph engine for convolutional networks on the CPU."""

@@ -1,0 +1,1 @@
+"""Tensors: constructors, operators and functions, under Theanos names."""

@@ -1,0 +1,1 @@
+"""From graph to machine: plan, kernels, native program, cache, threads."""

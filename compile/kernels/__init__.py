@@ -1,0 +1,1 @@
+"""The kernels, and how ops are lowered to them."""

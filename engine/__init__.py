@@ -1,0 +1,1 @@
+"""The symbolic graph: types, variables, ops, autodiff and rewriting."""
