@@ -1,0 +1,255 @@
+"""Kernels as native code: built once per machine, kept on disk as object files, linked into the process.
+
+A kernel goes Python function -> LLVM text (numba) -> object file (llvmlite) -> address (LLVM's ORC linker).
+Only the object file is kept, and it is linked in the process that made it too, so that a cold and a warm
+process run identical code. A warm process imports llvmlite but not numba.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import itertools
+import os
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from . import disk
+
+if TYPE_CHECKING:
+    from .spec import KernelSpec
+
+__all__ = ["CacheStatistics", "cache_statistics", "kernel_address"]
+
+
+@dataclass(frozen=True)
+class CacheStatistics:
+    """What `kernel_address` did in this process.
+
+    Attributes
+    ----------
+    compiled : int
+        Kernels that were built, because no valid object file was found.
+    loaded : int
+        Kernels that were linked from an object file on disk.
+    reused : int
+        Requests for a kernel that was in the process already.
+    seconds : float
+        Time spent compiling.
+    """
+
+    compiled: int = 0
+    loaded: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+
+
+def _source_digest() -> bytes:
+    """Digest the sources of this package: any of them may decide what a builder makes."""
+    return disk.digest(*(path.read_bytes() for path in sorted(Path(__file__).parent.glob("**/*.py"))))
+
+
+# Taken when the sources are imported, or an edit in between would file the old code under the new digest.
+_SOURCES = _source_digest()
+
+_lock = threading.Lock()
+_addresses: dict[KernelSpec, int] = {}
+_statistics = CacheStatistics()
+_libraries = itertools.count()
+
+
+def _renew_lock() -> None:
+    # Another thread of the parent may have held the lock; in the child it would never be released.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+def cache_statistics() -> CacheStatistics:
+    """Count what was compiled, loaded and reused in this process so far.
+
+    Returns
+    -------
+    CacheStatistics
+    """
+    return _statistics
+
+
+def kernel_address(spec: KernelSpec) -> int:
+    """Give the native address of a kernel, building it if this machine never has.
+
+    The kernel stays loaded for the life of the process. Safe to call from several threads.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        Its builder is imported and called only if no object file is found.
+
+    Returns
+    -------
+    int
+        Address of `int64 kernel(int64* args, uint8* scratch, int64 begin, int64 end)`.
+
+    Raises
+    ------
+    TypeError
+        If the kernel needs the Python runtime: it can raise an exception, or it allocates.
+    Exception
+        Whatever the import of the builder, the builder or numba raise.
+
+    Warns
+    -----
+    CacheWarning
+        Once in a process, if the cache folder cannot be used.
+    """
+    global _statistics
+    with _lock:
+        if spec in _addresses:
+            _statistics = replace(_statistics, reused=_statistics.reused + 1)
+            return _addresses[spec]
+        key = _key(spec)
+        address = _loaded(key)
+        if address is not None:
+            _statistics = replace(_statistics, loaded=_statistics.loaded + 1)
+        else:
+            started = time.perf_counter()
+            image = _compile(spec, _symbol(key))
+            address = _link(image, _symbol(key))
+            _statistics = replace(
+                _statistics,
+                compiled=_statistics.compiled + 1,
+                seconds=_statistics.seconds + time.perf_counter() - started,
+            )
+            if _source_digest() == _SOURCES:
+                disk.store(key, image)
+        _addresses[spec] = address
+        return address
+
+
+# Keys
+
+
+@functools.cache
+def _machine() -> bytes:
+    """Everything but the spec that decides what an object file holds."""
+    from importlib.metadata import version
+
+    facts = (
+        llvm.get_process_triple(),
+        llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten(),
+        version("numba"),
+        llvmlite.__version__,
+    )
+    return disk.digest(disk.MAGIC, _SOURCES, *(fact.encode() for fact in facts))
+
+
+@functools.cache
+def _foreign_source(module: str) -> bytes:
+    """Source of a builder's module outside this package, which `_SOURCES` does not cover."""
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"no module {module!r} to build a kernel with", name=module)
+    return Path(found.origin).read_bytes()
+
+
+def _key(spec: KernelSpec) -> bytes:
+    foreign = not spec.module.startswith(f"{__package__}.")
+    return disk.digest(_machine(), spec.text.encode(), _foreign_source(spec.module) if foreign else b"")
+
+
+def _symbol(key: bytes) -> str:
+    return f"arignote_{key.hex()}"
+
+
+# Compiling
+
+
+@functools.cache
+def _target_machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        # Position independent code of the small model is what the linker places anywhere, with stubs to reach
+        # libm; the large model would load every constant's address through a register.
+        reloc="pic",
+        codemodel="small",
+    )
+
+
+def _compile(spec: KernelSpec, symbol: str) -> bytes:
+    """Build a kernel and return the object file that exports it as `symbol`."""
+    import numba
+    from numba import types
+
+    function = getattr(importlib.import_module(spec.module), spec.function)(**dict(spec.parameters))
+    words = types.CPointer(types.int64)
+    # A kernel takes all four; the driver's functions only the first.
+    arguments = (words, types.CPointer(types.uint8), types.int64, types.int64)
+    signature = types.int64(*arguments[: function.__code__.co_argcount])
+    callback = numba.cfunc(signature, nopython=True, error_model="numpy", fastmath={"contract", "reassoc"})
+    compiled = callback(function)
+
+    module = llvm.parse_assembly(compiled.inspect_llvm(), llvm.create_context())
+    module.get_function(compiled.native_name).name = symbol
+    for value in (*module.functions, *module.global_variables):
+        if not value.is_declaration and value.name != symbol:
+            value.linkage = "internal"
+    # numba's entry point reports exceptions through Python. A kernel has none: its status is the constant 0,
+    # which these passes find out and then drop the reporting, so that the object needs nothing of Python's.
+    builder = llvm.create_pass_builder(_target_machine(), llvm.create_pipeline_tuning_options())
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_ipsccp_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.run(module, builder)
+    runtime = [f.name for f in module.functions if f.name.startswith(("Py", "_Py", "numba_", "NRT_"))]
+    if runtime:
+        raise TypeError(
+            f"kernel {spec.text} needs the Python runtime ({', '.join(runtime)}): "
+            "a kernel must not raise, allocate or touch objects; report errors by its status"
+        )
+    return bytes(_target_machine().emit_object(module))
+
+
+# Linking
+
+
+@functools.cache
+def _linker() -> Any:
+    llvm.initialize_native_target()
+    return llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
+
+
+def _link(image: bytes, symbol: str) -> int:
+    """Link an object file into the process and return the address of its symbol."""
+    library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(symbol)
+    # A name serves once, even if linking fails; so the count of attempts is the name.
+    tracker = library.link(_linker(), f"library{next(_libraries)}")
+    address = int(tracker[symbol])
+    # Never unloaded, not even when the interpreter drops its globals: worker threads may still run it.
+    tracker.detach()
+    return address
+
+
+def _loaded(key: bytes) -> int | None:
+    """Link the object file on disk; None if there is none that fits this process."""
+    image = disk.load(key)
+    if image is None:
+        return None
+    try:
+        return _link(image, _symbol(key))
+    except RuntimeError:  # of llvmlite's: the file asks for a symbol that this process lacks
+        return None
