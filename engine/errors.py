@@ -1,0 +1,78 @@
+"""Errors that say where, what was expected, what came, and what to write instead."""
+
+from __future__ import annotations
+
+import linecache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arignote.engine.origin import Origin
+
+
+class GraphError(Exception):
+    """Base of the errors of this library; also a `ValueError` or a `TypeError`, as Python users expect.
+
+    Parameters
+    ----------
+    summary : str
+        What went wrong, naming the op and the argument.
+    expected, actual : str, optional
+        What the op wanted and what it was given.
+    fix : str, optional
+        What to write instead.
+    origin : Origin, optional
+        The user's line that made the failing node.
+    """
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        expected: str = "",
+        actual: str = "",
+        fix: str = "",
+        origin: Origin | None = None,
+    ) -> None:
+        super().__init__(summary)
+        self.summary, self.expected, self.actual, self.fix = summary, expected, actual, fix
+        self.origin = origin
+
+    def __str__(self) -> str:
+        lines = [self.summary]
+        if self.origin is not None:
+            lines.append(f"  at:       {describe(self.origin)}")
+        for label, text in (("expected", self.expected), ("actual", self.actual), ("fix", self.fix)):
+            if text:
+                lines.append(f"  {label + ':':<9} {text}")
+        return "\n".join(lines)
+
+
+class ShapeError(GraphError, ValueError):
+    """Shapes, ranks or axes that do not fit."""
+
+
+class DTypeError(GraphError, TypeError):
+    """A dtype, or a kind of argument, that does not fit."""
+
+
+class InputError(GraphError, ValueError):
+    """Values that an op cannot take, such as an index out of range."""
+
+
+class DisconnectedInputError(GraphError, ValueError):
+    """A derivative with respect to something the cost does not depend on."""
+
+
+class MissingInputError(GraphError, ValueError):
+    """A graph that needs a value nobody gives."""
+
+
+class UnusedInputError(GraphError, ValueError):
+    """An input of a function that nothing uses."""
+
+
+def describe(origin: Origin) -> str:
+    """Return ``file:line in function: source`` of a line of the user's."""
+    source = linecache.getline(origin.filename, origin.line).strip()
+    place = f"{origin.filename}:{origin.line} in {origin.function}"
+    return f"{place}: {source}" if source else place

@@ -1,0 +1,328 @@
+"""Pooling: the largest, or the sum or mean, of each window of an image.
+
+Ties in max-pooling go to the first maximum in row-major order: a true subgradient, and what PyTorch does. Theano
+credited every tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arignote.engine.errors import DTypeError, ShapeError
+from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.ops.shape import extents
+from arignote.engine.types import TensorType
+
+Pair = tuple[int, int]
+MODES = ("max", "sum", "average_inc_pad", "average_exc_pad")
+
+
+@dataclass(frozen=True)
+class Pooling(Op):
+    """The parameters that all pooling ops share.
+
+    Parameters
+    ----------
+    window, stride, pad : (int, int)
+        In rows and columns.
+    ignore_border : bool
+        Whether windows that reach over the border are left out, or clipped.
+    """
+
+    window: Pair
+    stride: Pair
+    pad: Pair
+    ignore_border: bool
+
+    def output_extents(self, image: Sequence[int | None]) -> list[int | None]:
+        """Return the output's (rows, columns), by Theano's rule."""
+        result: list[int | None] = []
+        for extent, window, stride, pad in zip(image, self.window, self.stride, self.pad, strict=True):
+            if extent is None:
+                result.append(None)
+            elif self.ignore_border:
+                result.append(max(0, (extent + 2 * pad - window) // stride + 1))
+            elif extent == 0:
+                result.append(0)
+            elif stride >= window:
+                result.append((extent - 1) // stride + 1)
+            else:
+                result.append(max(0, (extent - 1 - window + stride) // stride) + 1)
+        return result
+
+    def windows(self, rows: int, columns: int) -> Iterator[tuple[int, int, slice, slice]]:
+        """Yield each output's place and the rows and columns of the image that its window covers."""
+        out_rows, out_columns = (int(extent or 0) for extent in self.output_extents([rows, columns]))
+        for p, q in np.ndindex(out_rows, out_columns):
+            top, left = p * self.stride[0] - self.pad[0], q * self.stride[1] - self.pad[1]
+            bottom, right = min(top + self.window[0], rows), min(left + self.window[1], columns)
+            yield p, q, slice(max(top, 0), bottom), slice(max(left, 0), right)
+
+    def _parameters(self) -> tuple[Pair, Pair, Pair, bool]:
+        return self.window, self.stride, self.pad, self.ignore_border
+
+
+@dataclass(frozen=True)
+class MaxPool(Pooling):
+    """Images (n, c, h, w) to the maximum of each window, and its place in the plane (row * w + column), as int32."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        (image,) = types
+        shape = [*image.shape[:2], *self.output_extents(image.shape[2:])]
+        return [image.with_shape(shape), TensorType("int32", tuple(shape))]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        (image,) = arrays
+        n, c, rows, columns = image.shape
+        shape = (n, c, *(int(extent or 0) for extent in self.output_extents((rows, columns))))
+        maxima, positions = np.empty(shape, image.dtype), np.empty(shape, "int32")
+        for p, q, window_rows, window_columns in self.windows(rows, columns):
+            window = image[:, :, window_rows, window_columns]
+            place = window.reshape(n, c, -1).argmax(-1) if window.size else np.zeros((n, c), "int64")
+            row, column = np.divmod(place, window.shape[3])
+            row, column = row + window_rows.start, column + window_columns.start
+            positions[:, :, p, q] = row * columns + column
+            maxima[:, :, p, q] = image[np.arange(n)[:, None], np.arange(c), row, column]
+        return maxima, positions
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (image,) = inputs
+        unpool = MaxUnpool(*self._parameters())
+        return [unpool(gradients[0], outputs[1], *extents(image)[2:])]
+
+
+@dataclass(frozen=True)
+class MaxUnpool(Pooling):
+    """Values, the places of maxima, and the image's rows and columns: each value added at its place, 0 elsewhere."""
+
+    shape_inputs = slice(2, None)
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        return [types[0].with_shape([*types[0].shape[:2], *values[2:]])]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        pooled, positions, rows, columns = arrays
+        n, c = pooled.shape[:2]
+        planes = np.zeros((n * c, int(rows) * int(columns)), pooled.dtype)
+        np.add.at(planes, (np.arange(n * c)[:, None], positions.reshape(n * c, -1)), pooled.reshape(n * c, -1))
+        return (planes.reshape(n, c, int(rows), int(columns)),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [MaxPick(*self._parameters())(gradients[0], inputs[1]), None, None, None]
+
+
+@dataclass(frozen=True)
+class MaxPick(Pooling):
+    """Images, and the places of maxima: the values at those places."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        image, positions = types
+        return [positions.with_dtype(image.dtype)]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        image, positions = arrays
+        n, c = image.shape[:2]
+        picked = np.take_along_axis(image.reshape(n, c, -1), positions.reshape(n, c, -1).astype("int64"), axis=2)
+        return (picked.reshape(positions.shape),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        image, positions = inputs
+        unpool = MaxUnpool(*self._parameters())
+        return [unpool(gradients[0], positions, *extents(image)[2:]), None]
+
+
+@dataclass(frozen=True)
+class SumPool(Pooling):
+    """Images (n, c, h, w) to the sum, or the mean, of each window.
+
+    Parameters
+    ----------
+    mode : {'sum', 'average_inc_pad', 'average_exc_pad'}
+        A mean divides by the pixels of the window that lie in the padded image, or in the image itself.
+    """
+
+    mode: str
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        (image,) = types
+        return [image.with_shape([*image.shape[:2], *self.output_extents(image.shape[2:])])]
+
+    def weights(self, rows: int, columns: int) -> np.ndarray:
+        """Return, for each window of an image, what its sum is multiplied by (float64)."""
+        out = [int(extent or 0) for extent in self.output_extents((rows, columns))]
+        if self.mode == "sum":
+            return np.ones(out)
+        counts = []
+        for axis, extent in enumerate((rows, columns)):
+            pad = self.pad[axis]
+            start = np.arange(out[axis]) * self.stride[axis] - pad
+            stop = start + self.window[axis]
+            low, high = (-pad, extent + pad) if self.mode == "average_inc_pad" else (0, extent)
+            counts.append(np.minimum(stop, high) - np.maximum(start, low))
+        return 1.0 / np.multiply.outer(*counts)
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        (image,) = arrays
+        rows, columns = image.shape[2:]
+        weights = self.weights(rows, columns)
+        result = np.empty((*image.shape[:2], *weights.shape), image.dtype)
+        for p, q, window_rows, window_columns in self.windows(rows, columns):
+            result[:, :, p, q] = image[:, :, window_rows, window_columns].sum((2, 3)) * weights[p, q]
+        return (result,)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (image,) = inputs
+        spread = SumUnpool(*self._parameters(), self.mode)
+        return [spread(gradients[0], *extents(image)[2:])]
+
+
+@dataclass(frozen=True)
+class SumUnpool(Pooling):
+    """Values and the image's rows and columns: each value spread over its window; the transpose of `SumPool`."""
+
+    mode: str
+    shape_inputs = slice(1, None)
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        return [types[0].with_shape([*types[0].shape[:2], *values[1:]])]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        pooled, rows, columns = arrays
+        pool = SumPool(*self._parameters(), self.mode)
+        weights = pool.weights(int(rows), int(columns))
+        result = np.zeros((*pooled.shape[:2], int(rows), int(columns)), pooled.dtype)
+        for p, q, window_rows, window_columns in self.windows(int(rows), int(columns)):
+            result[:, :, window_rows, window_columns] += (pooled[:, :, p, q] * weights[p, q])[:, :, None, None]
+        return (result,)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [SumPool(*self._parameters(), self.mode)(gradients[0]), None, None]
+
+
+def pool_2d(
+    input: Any,
+    ws: Any = None,
+    ignore_border: bool = False,
+    stride: Any = None,
+    pad: Any = (0, 0),
+    mode: str = "max",
+    ds: Any = None,
+    st: Any = None,
+    padding: Any = None,
+) -> Variable:
+    """Pool over windows of the last two axes (`theano.tensor.signal.pool.pool_2d`).
+
+    Parameters
+    ----------
+    input : Variable
+        Images, (..., rows, columns), floating; two dimensions or more.
+    ws : int or (int, int)
+        The window's rows and columns. `ds` is the older word.
+    ignore_border : bool
+        Whether windows that reach over the border are left out (True) or clipped (False, as in Theano).
+    stride : int or (int, int), optional
+        By default the window. `st` is the older word.
+    pad : int or (int, int)
+        Rows and columns added at each side; smaller than the window; needs ``ignore_border=True``. Padding
+        never is a maximum; it counts as 0 in sums. `padding` is the older word.
+    mode : {'max', 'sum', 'average_inc_pad', 'average_exc_pad'}
+
+    Returns
+    -------
+    Variable
+        (..., output rows, output columns).
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        For arguments that do not fit.
+
+    Notes
+    -----
+    The definition is Theano 1.0's; for ties in 'max', see the module.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> image = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
+    >>> pool_2d(image, ws=(2, 2), ignore_border=True).eval()
+    array([[6., 8.],
+           [3., 4.]])
+    """
+    window = _pair(_either("ws", ws, "ds", ds), "ws", least=1)
+    given_stride = _either("stride", stride, "st", st, required=False)
+    steps = window if given_stride is None else _pair(given_stride, "stride", least=1)
+    pads = _pair(pad if padding is None else padding, "pad", least=0)
+    image = as_variable(input)
+    if image.ndim < 2:
+        raise ShapeError(
+            "pool_2d: argument `input`", expected="two dimensions or more", actual=f"{image!r} of type {image.type}"
+        )
+    if not image.type.is_float:
+        raise DTypeError(
+            "pool_2d: argument `input`", expected="float32 or float64", actual=f"{image!r} of type {image.type}",
+            fix="cast it: cast(x, 'floatX')",
+        )  # fmt: skip
+    if mode not in MODES:
+        raise DTypeError("pool_2d: argument `mode`", expected="one of " + ", ".join(MODES), actual=repr(mode))
+    if pads != (0, 0) and not ignore_border:
+        raise ShapeError("pool_2d: argument `pad`", expected="ignore_border=True with padding", actual=repr(pads))
+    if pads[0] >= window[0] or pads[1] >= window[1]:
+        raise ShapeError("pool_2d: argument `pad`", expected=f"less than the window {window}", actual=repr(pads))
+    planes = _as_planes(image)
+    parameters = (window, steps, pads, bool(ignore_border))
+    pooled = MaxPool(*parameters)(planes) if mode == "max" else SumPool(*parameters, mode)(planes)
+    if image.ndim == 4:
+        return pooled
+    from arignote.engine.ops.shape import reshape
+
+    return reshape(pooled, (*extents(image)[:-2], *extents(pooled)[2:]))
+
+
+def max_pool_2d(input: Any, ds: Any, ignore_border: bool = False, st: Any = None, padding: Any = (0, 0)) -> Variable:
+    """Return the maximum of each window: the older name of `pool_2d` (`theano.tensor.signal.downsample`)."""
+    return pool_2d(input, ds, ignore_border, st, padding)
+
+
+def _as_planes(image: Variable) -> Variable:
+    """Return the image with four axes."""
+    from arignote.engine.ops.shape import dimshuffle, reshape
+
+    if image.ndim <= 4:
+        return dimshuffle(image, *("x",) * (4 - image.ndim), *range(image.ndim))
+    leading = extents(image)
+    joined = leading[0]
+    for extent in leading[1:-3]:
+        joined = joined * extent
+    return reshape(image, (joined, *leading[-3:]))
+
+
+def _either(name: str, value: Any, old_name: str, old: Any, required: bool = True) -> Any:
+    if value is not None and old is not None:
+        raise DTypeError("pool_2d", expected=f"`{name}` or `{old_name}`", actual="both", fix=f"leave out {old_name}")
+    if required and value is None and old is None:
+        raise DTypeError(f"pool_2d: argument `{name}`", expected="the window's rows and columns", actual="nothing")
+    return value if value is not None else old
+
+
+def _pair(value: Any, name: str, least: int) -> Pair:
+    pair = tuple(int(entry) for entry in (value if isinstance(value, list | tuple) else (value, value)))
+    if len(pair) != 2 or min(pair) < least:
+        raise ShapeError(
+            f"pool_2d: argument `{name}`", expected=f"one or two numbers of at least {least}", actual=repr(value)
+        )
+    return pair[0], pair[1]

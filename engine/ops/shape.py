@@ -1,0 +1,424 @@
+"""Ops that move, view or make elements without arithmetic on them: shapes, axes, filled arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arignote.engine.config import config
+from arignote.engine.errors import DTypeError, ShapeError
+from arignote.engine.graph import Constant, Op, Variable, as_variable
+from arignote.engine.types import TensorType, upcast
+
+
+@dataclass(frozen=True)
+class DimShuffle(Op):
+    """Reorder axes, drop those of extent 1, and insert such."""
+
+    pattern: tuple[int | str, ...]
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        (kind,) = types
+        for axis in set(range(kind.ndim)) - set(self.pattern):
+            if kind.shape[axis] != 1:
+                raise ShapeError(
+                    f"dimshuffle{self.pattern}: axis {axis} is dropped",
+                    expected="an axis of extent 1",
+                    actual=str(kind),
+                    fix="keep the axis in the pattern, or reduce over it first",
+                )
+        return [kind.with_shape(1 if axis == "x" else kind.shape[int(axis)] for axis in self.pattern)]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        kept = [axis for axis in self.pattern if axis != "x"]
+        dropped = [axis for axis in range(arrays[0].ndim) if axis not in kept]
+        moved = arrays[0].transpose([*kept, *dropped])
+        moved = moved.reshape(moved.shape[: len(kept)])
+        return (np.expand_dims(moved, [i for i, axis in enumerate(self.pattern) if axis == "x"]),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (gradient,) = gradients
+        inserted = [i for i, axis in enumerate(self.pattern) if axis == "x"]
+        assert gradient is not None
+        from arignote.engine.ops.reduce import sum
+
+        if any(not gradient.broadcastable[i] for i in inserted):
+            gradient = sum(gradient, axis=inserted, keepdims=True)
+        back = [self.pattern.index(axis) if axis in self.pattern else "x" for axis in range(inputs[0].ndim)]
+        return [dimshuffle(gradient, *back)]
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The same elements in row-major order; inputs: the array and one integer scalar per extent, one may be -1."""
+
+    shape_inputs = slice(1, None)
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        kind, wanted = types[0], list(values[1:])
+        if wanted.count(-1) > 1 or any(extent is not None and extent < -1 for extent in wanted):
+            raise ShapeError("reshape: shape", expected="extents, at most one -1", actual=str(tuple(wanted)))
+        known = [extent for extent in wanted if extent is not None and extent != -1]
+        size = None if None in kind.shape else math.prod(extent for extent in kind.shape if extent is not None)
+        if None in wanted or size is None:
+            return [kind.with_shape(None if extent == -1 else extent for extent in wanted)]
+        rest, product = 0, math.prod(known)
+        if -1 in wanted and product:
+            rest = size // product
+        if (product * rest if -1 in wanted else product) != size:
+            raise ShapeError(
+                "reshape: the number of elements changes",
+                expected=f"an array of {product if -1 not in wanted else f'a multiple of {product}'} elements for shape "
+                f"({', '.join(map(str, wanted))})",
+                actual=f"{kind}, which has {size}",
+            )
+        return [kind.with_shape(rest if extent == -1 else extent for extent in wanted)]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arrays[0].reshape([int(extent) for extent in arrays[1:]]),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (gradient,) = gradients
+        assert gradient is not None
+        back = reshape(gradient, extents(inputs[0])) if inputs[0].ndim else reshape(gradient, ())
+        return [back, *(None for _ in inputs[1:])]
+
+
+@dataclass(frozen=True)
+class ShapeOf(Op):
+    """The extent of one axis, as an int64 scalar."""
+
+    axis: int
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        return [TensorType("int64", ())]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.asarray(arrays[0].shape[self.axis], "int64"),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [None]
+
+
+@dataclass(frozen=True)
+class Stack(Op):
+    """Scalars as a vector."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        if any(kind.ndim for kind in types):
+            raise ShapeError("stack", expected="scalars", actual=", ".join(map(str, types)))
+        return [TensorType(upcast(*(kind.dtype for kind in types)) if types else "int64", (len(types),))]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        dtype = upcast(*(str(array.dtype) for array in arrays)) if arrays else "int64"
+        return (np.array(arrays, dtype).reshape(len(arrays)),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (gradient,) = gradients
+        assert gradient is not None
+        return [gradient[i] for i in range(len(inputs))]
+
+
+@dataclass(frozen=True)
+class Alloc(Op):
+    """An array filled with a scalar; inputs: the scalar and one integer scalar per extent."""
+
+    shape_inputs = slice(1, None)
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        if types[0].ndim:
+            raise ShapeError("alloc: value", expected="a scalar", actual=str(types[0]))
+        if any(extent is not None and extent < 0 for extent in values[1:]):
+            raise ShapeError("alloc: shape", expected="extents of at least 0", actual=str(tuple(values[1:])))
+        return [types[0].with_shape(values[1:])]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.full([int(extent) for extent in arrays[1:]], arrays[0]),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        from arignote.engine.ops.reduce import sum
+
+        (gradient,) = gradients
+        assert gradient is not None
+        return [sum(gradient), *(None for _ in inputs[1:])]
+
+
+@dataclass(frozen=True)
+class ARange(Op):
+    """The whole numbers start, start + step, ... before stop; inputs: start, stop, step."""
+
+    dtype: str
+    shape_inputs = slice(0, None)
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        start, stop, step = values
+        if step == 0:
+            raise ShapeError("arange: step", expected="a number other than 0", actual="0")
+        known = start is not None and stop is not None and step is not None
+        return [TensorType(self.dtype, (len(range(start, stop, step)) if known else None,))]  # type: ignore[arg-type]  # known says they are integers
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.arange(*(int(bound) for bound in arrays), dtype=self.dtype),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [None, None, None]
+
+
+@dataclass(frozen=True)
+class SpecifyShape(Op):
+    """The array itself, whose shape is promised: checked when there is a value."""
+
+    argument: str  # what the user calls the array, for errors
+    source: str  # where the user stated the shape, for errors
+    shape: tuple[int | None, ...]
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        (kind,) = types
+        merged = [mine if mine is not None else theirs for mine, theirs in zip(self.shape, kind.shape, strict=False)]
+        if len(self.shape) != kind.ndim or not all(
+            theirs is None or theirs == mine for mine, theirs in zip(merged, kind.shape, strict=True)
+        ):
+            wanted = ", ".join("any" if extent is None else str(extent) for extent in self.shape)
+            raise ShapeError(
+                f"{self.argument} does not have the shape that {self.source} states",
+                expected=f"({wanted})",
+                actual=str(kind),
+                fix=f"give an array of that shape, or change or leave out {self.source}",
+            )
+        return [kind.with_shape(merged)]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        self.infer([TensorType(str(arrays[0].dtype), arrays[0].shape)], [None])
+        return (arrays[0],)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return gradients
+
+
+def dimshuffle(x: Any, *pattern: Any) -> Variable:
+    """Reorder, drop and insert axes (`theano.tensor.dimshuffle`).
+
+    Parameters
+    ----------
+    x : Variable
+    *pattern : int or 'x'
+        For each axis of the result, the axis of `x` it is, or 'x' for a new axis of extent 1, which
+        broadcasts. Axes of `x` that are left out must be of extent 1. One sequence may stand for all.
+
+    Returns
+    -------
+    Variable
+
+    Raises
+    ------
+    ShapeError
+        For an axis that `x` does not have, one that is named twice, or one that cannot be dropped.
+
+    Examples
+    --------
+    >>> bias = TensorType("float32", (20,))("b")
+    >>> dimshuffle(bias, "x", 0, "x", "x").type
+    TensorType(dtype='float32', shape=(1, 20, 1, 1))
+    """
+    x = as_variable(x)
+    if len(pattern) == 1 and isinstance(pattern[0], list | tuple):
+        pattern = tuple(pattern[0])
+    axes: list[int | str] = []
+    for entry in pattern:
+        if entry == "x":
+            axes.append("x")
+            continue
+        axis = int(entry) + x.ndim if int(entry) < 0 else int(entry)
+        if not 0 <= axis < x.ndim or axis in axes:
+            raise ShapeError(
+                f"dimshuffle: pattern {pattern}",
+                expected=f"'x' and axes of {x!r}, which has {x.ndim}, each at most once",
+                actual=repr(entry),
+            )
+        axes.append(axis)
+    return x if axes == list(range(x.ndim)) else DimShuffle(tuple(axes))(x)
+
+
+def transpose(x: Any, *axes: Any) -> Variable:
+    """Reorder the axes; without an order, reverse them."""
+    x = as_variable(x)
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], list | tuple)):
+        axes = tuple(axes[0] or ())
+    order = axes or tuple(reversed(range(x.ndim)))
+    if len(order) != x.ndim:
+        raise ShapeError("transpose: axes", expected=f"all {x.ndim} axes of {x!r}", actual=str(order))
+    return dimshuffle(x, *order)
+
+
+def extents(x: Variable) -> list[Variable]:
+    """Return the extents of all axes as integer scalars, constants where they are known."""
+    return [
+        ShapeOf(axis)(x) if extent is None else Constant(np.asarray(extent, "int64"))
+        for axis, extent in enumerate(x.static_shape)
+    ]
+
+
+def shape(x: Any) -> Variable:
+    """Return the shape as an int64 vector."""
+    return Stack()(*extents(as_variable(x)))
+
+
+def stack(scalars: Sequence[Any]) -> Variable:
+    """Return scalars as a vector."""
+    return Stack()(*scalars)
+
+
+def as_extents(shape: Any, name: str) -> list[Variable]:
+    """Return a shape (a number, a sequence of numbers and scalars, or an integer vector) as integer scalars.
+
+    Raises
+    ------
+    DTypeError
+        If an extent is no integer.
+    ShapeError
+        If the length of a symbolic shape is not known.
+    """
+    if isinstance(shape, Variable) and shape.ndim == 1:
+        if shape.owner is not None and isinstance(shape.owner.op, Stack):
+            entries: Sequence[Any] = shape.owner.inputs
+        elif shape.static_shape[0] is not None:
+            entries = [shape[i] for i in range(shape.static_shape[0])]
+        else:
+            raise ShapeError(
+                f"{name}: the number of extents of {shape!r} is not known",
+                fix="give a tuple of extents, or say `ndim=`",
+            )
+    else:
+        entries = list(shape) if isinstance(shape, list | tuple | np.ndarray) else [shape]
+    result = [as_variable(entry) for entry in entries]
+    for entry in result:
+        if entry.ndim or not entry.type.is_integer:
+            raise DTypeError(f"{name}: shape", expected="integer scalars", actual=f"{entry!r} of type {entry.type}")
+    return result
+
+
+def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
+    """Return the same elements, in row-major order, in another shape.
+
+    Parameters
+    ----------
+    x : Variable or array_like
+    shape : int, tuple of int and integer scalars, or integer vector
+        One extent may be -1: whatever is left over.
+    ndim : int, optional
+        The length of `shape` where that is a vector of unknown length.
+
+    Raises
+    ------
+    ShapeError
+        If the number of elements would change (at once where it is known, else at the call).
+
+    Examples
+    --------
+    >>> reshape(TensorType("float32", (10, 784))("x"), (10, 1, 28, 28)).static_shape
+    (10, 1, 28, 28)
+    """
+    x = as_variable(x)
+    if ndim is not None and isinstance(shape, Variable) and shape.ndim == 1 and shape.static_shape == (None,):
+        shape = [shape[i] for i in range(ndim)]
+    wanted = as_extents(shape, "reshape")
+    if ndim is not None and ndim != len(wanted):
+        raise ShapeError("reshape: ndim", expected=f"{len(wanted)}, the length of shape", actual=str(ndim))
+    return Reshape()(x, *wanted)
+
+
+def flatten(x: Any, ndim: int = 1) -> Variable:
+    """Join the last axes, so that `ndim` remain (`theano.tensor.flatten`).
+
+    Examples
+    --------
+    >>> flatten(TensorType("float32", (10, 20, 12, 12))("x"), 2).static_shape
+    (10, 2880)
+    """
+    x = as_variable(x)
+    if not 1 <= ndim <= max(x.ndim, 1):
+        raise ShapeError("flatten: ndim", expected=f"1 to {max(x.ndim, 1)}", actual=str(ndim))
+    if x.ndim == ndim:
+        return x
+    all_extents, joined = extents(x), x.static_shape[ndim - 1 :]
+    # Spelt out instead of -1, which cannot be resolved where another extent is 0.
+    if None in joined:
+        last = math.prod(all_extents[ndim:], start=all_extents[ndim - 1])
+    else:
+        last = as_variable(math.prod(extent for extent in joined if extent is not None))
+    return reshape(x, (*all_extents[: ndim - 1], last))
+
+
+def alloc(value: Any, *shape: Any) -> Variable:
+    """Return an array of the shape filled with the scalar `value`."""
+    extents_ = shape[0] if len(shape) == 1 else shape
+    return Alloc()(value, *as_extents(extents_, "alloc"))
+
+
+def zeros(shape: Any, dtype: str | None = None) -> Variable:
+    """Return an array of zeros; `dtype` is `floatX` by default."""
+    return alloc(np.zeros((), dtype or config.floatX), shape)
+
+
+def ones(shape: Any, dtype: str | None = None) -> Variable:
+    """Return an array of ones; `dtype` is `floatX` by default."""
+    return alloc(np.ones((), dtype or config.floatX), shape)
+
+
+def zeros_like(x: Any, dtype: str | None = None) -> Variable:
+    """Return zeros of the shape, and by default the dtype, of `x`."""
+    x = as_variable(x)
+    return Alloc()(np.zeros((), dtype or x.dtype), *extents(x))
+
+
+def ones_like(x: Any, dtype: str | None = None) -> Variable:
+    """Return ones of the shape, and by default the dtype, of `x`."""
+    x = as_variable(x)
+    return Alloc()(np.ones((), dtype or x.dtype), *extents(x))
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Variable:
+    """Return the whole numbers from `start` (by default 0) to before `stop`.
+
+    Parameters
+    ----------
+    start, stop, step : int or integer scalar
+        With one argument, it is `stop`.
+    dtype : str, optional
+        By default int64.
+
+    Raises
+    ------
+    DTypeError
+        If a bound is no integer scalar.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> arange(3).eval()
+    array([0, 1, 2])
+    """
+    bounds = [0, start, step] if stop is None else [start, stop, step]
+    variables = [as_variable(bound) for bound in bounds]
+    for bound in variables:
+        if bound.ndim or not bound.type.is_integer:
+            raise DTypeError("arange", expected="integer scalars", actual=f"{bound!r} of type {bound.type}")
+    return ARange(dtype or "int64")(*variables)

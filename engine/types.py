@@ -1,0 +1,158 @@
+"""Types of variables, and the dtype rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from arignote.engine.config import config
+from arignote.engine.errors import DTypeError, ShapeError
+
+if TYPE_CHECKING:
+    from arignote.engine.graph import Variable
+
+DTYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
+)  # fmt: skip
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """The type of an array: its dtype and what is known of its shape.
+
+    Parameters
+    ----------
+    dtype : str
+        A name in `DTYPES`.
+    shape : sequence of int, None or bool
+        One entry a dimension: its extent, or None where it is not known before a value is there. A dimension
+        broadcasts when its extent is statically 1. For Theano's `broadcastable` patterns, True stands
+        for 1 and False for None.
+
+    Raises
+    ------
+    DTypeError
+        For a dtype that is not supported.
+
+    Examples
+    --------
+    >>> TensorType("float32", (None, 3)).ndim
+    2
+    """
+
+    dtype: str
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        dtype = str(np.dtype(self.dtype))
+        if dtype not in DTYPES:
+            raise DTypeError("TensorType: dtype", expected="one of " + ", ".join(DTYPES), actual=dtype)
+        object.__setattr__(self, "dtype", dtype)
+        object.__setattr__(self, "shape", tuple(_extent(entry) for entry in self.shape))
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """For each dimension, whether it is statically 1."""
+        return tuple(extent == 1 for extent in self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values have derivatives."""
+        return self.dtype.startswith("float")
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether values are whole numbers (bool is not)."""
+        return "int" in self.dtype
+
+    def with_shape(self, shape: Iterable[int | None]) -> TensorType:
+        """Return the type of the same dtype and another shape."""
+        return TensorType(self.dtype, tuple(shape))
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        """Return the type of the same shape and another dtype."""
+        return TensorType(dtype, self.shape)
+
+    def admits(self, shape: Sequence[int]) -> bool:
+        """Tell whether a value of this shape belongs to the type."""
+        return len(shape) == self.ndim and all(
+            known is None or known == extent for known, extent in zip(self.shape, shape, strict=True)
+        )
+
+    def __call__(self, name: str | None = None) -> Variable:
+        """Make a variable of this type."""
+        from arignote.engine.graph import Variable
+
+        return Variable(self, name=name)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}({', '.join('?' if extent is None else str(extent) for extent in self.shape)})"
+
+
+def _extent(entry: Any) -> int | None:
+    if entry is None or entry is False:
+        return None
+    extent = 1 if entry is True else int(entry)
+    if extent < 0:
+        raise ShapeError("TensorType: shape", expected="extents of at least 0", actual=str(extent))
+    return extent
+
+
+def upcast(*dtypes: str) -> str:
+    """Return the dtype that holds the values of all the dtypes (NumPy's rule, as in `theano.scalar.upcast`).
+
+    >>> upcast("int8", "float32")
+    'float32'
+    """
+    result = str(np.result_type(*dtypes))
+    return result if result in DTYPES else "float64"
+
+
+def float_dtype(dtype: str) -> str:
+    """Return the dtype in which a function such as exp is computed: floats stay, small integers become float32.
+
+    The rule is `theano.scalar.upgrade_to_float`.
+    """
+    if dtype.startswith("float"):
+        return dtype
+    return "float32" if dtype in ("bool", "int8", "uint8", "int16", "uint16") else "float64"
+
+
+def constant_array(value: Any) -> np.ndarray:
+    """Return the array of a constant, Python numbers getting the dtype that Theano's autocast gives.
+
+    Python integers take the smallest signed dtype that holds them; Python floats take float32 where `floatX` is
+    'float32' or where float32 holds them exactly, so that ``x * 0.5`` keeps a float32 `x` in float32.
+    """
+    if isinstance(value, bool | np.generic | np.ndarray):
+        array = np.asarray(value)
+    elif isinstance(value, int):
+        small = next((d for d in ("int8", "int16", "int32", "int64") if _holds(d, value)), None)
+        if small is None:
+            raise DTypeError("constant", expected="an integer of at most 64 bits", actual=str(value))
+        array = np.asarray(value, small)
+    elif isinstance(value, float):
+        exact = value != value or float(np.float32(np.clip(value, -3e38, 3e38))) == value or abs(value) == np.inf
+        array = np.asarray(value, "float32" if config.floatX == "float32" or exact else "float64")
+    else:
+        array = np.asarray(value)
+    if str(array.dtype) not in DTYPES:
+        raise DTypeError(
+            "constant", expected="numbers of a dtype in " + ", ".join(DTYPES), actual=f"{array.dtype}: {value!r:.60}"
+        )
+    return array
+
+
+def _holds(dtype: str, value: int) -> bool:
+    info = np.iinfo(dtype)
+    return bool(info.min <= value <= info.max)
