@@ -194,6 +194,8 @@ class Format:
         Of ``(e**r - 1 - r) / r**2`` on ``|r| <= ln(2)/2``, weight ``|r|``.
     log_series : tuple of float
         Of ``(log((1 + s)/(1 - s)) - 2*s) / s**3`` in ``z = s*s`` on ``|s| <= 3 - sqrt(8)``, weight ``z``.
+    tanh_series : tuple of float
+        Of ``(tanh(x) - x) / x**3`` in ``z = x*x`` on ``|x| <= 0.3``, weight ``z``.
     """
 
     bits: int
@@ -201,6 +203,7 @@ class Format:
     sqrt_half: int
     exp_series: tuple[float, ...]
     log_series: tuple[float, ...]
+    tanh_series: tuple[float, ...]
 
     @property
     def bias(self) -> int:
@@ -236,6 +239,7 @@ FLOAT32 = Format(
     sqrt_half=0x3F3504F3,
     exp_series=(0.5, 0.1666654348373413, 0.04166628047823906, 0.008366593159735203, 0.0013946469407528639),
     log_series=(0.6666666269302368, 0.4000033736228943, 0.28537240624427795, 0.23583535850048065),
+    tanh_series=(-0.3333306312561035, 0.13314872980117798, -0.05036896467208862),
 )
 FLOAT64 = Format(
     bits=64,
@@ -261,6 +265,16 @@ FLOAT64 = Format(
         0.1818356961281503,
         0.1531390670051659,
         0.14797471196683606,
+    ),
+    tanh_series=(
+        -0.3333333333333326,
+        0.13333333333306882,
+        -0.05396825393557462,
+        0.02186948658188773,
+        -0.008863170769338014,
+        0.0035908736549025867,
+        -0.0014416518416326587,
+        0.000502440913576693,
     ),
 )
 
@@ -288,48 +302,48 @@ def _reduced(x: Real) -> tuple[Word, Real]:
     return rounded.bits(), r_high + (r * r * polynomial(r, x.format.exp_series) - k * low)
 
 
+def _power_of_2(k: Word, form: Format) -> Real:
+    """Return ``2**k`` for a `k` in the lowest bits of a word: the exponent of a normal number."""
+    return ((k + form.bias) << form.fraction_bits).as_real()
+
+
 def emit_exp(x: Real) -> Real:
     """``e**x``, at most 1 ulp from the truth; overflows to inf, underflows through the subnormals to 0."""
     form = x.format
     # Half of the smallest subnormal rounds to 0, and 2**(bias + 1) overflows: further out nothing changes.
-    # 2**k may not be a normal number, but its parts are: e**x = e**r * 2**(k//2) * 2**(k - k//2).
     lowest, highest = -(form.bias + form.fraction_bits + 0.1), form.bias + 1.1
     k, expm1_r = _reduced(x.clamped(lowest * float(LN2), highest * float(LN2)))
-    twice_biased = k + 2 * form.bias
-    half = twice_biased >> 1
-    scale = (half << form.fraction_bits).as_real()
-    rest = ((twice_biased - half) << form.fraction_bits).as_real()
-    return (expm1_r + 1.0) * scale * rest
-
-
-def _expm1(x: Real) -> Real:
-    """Return ``e**x - 1`` without care for the smallest numbers.
-
-    ``e**x - 1 = 2*(h*(e**r - 1) + (h - 1/2))`` where ``h = 2**(k-1)``: unlike 2**k, it never overflows.
-    """
-    form = x.format
-    k, expm1_r = _reduced(x)
-    half_scale = ((k + (form.bias - 1)) << form.fraction_bits).as_real()
-    return (half_scale * expm1_r + (half_scale - 0.5)) * 2.0
+    # 2**k may not be a normal number, but the powers of its halves are. A shift of k + 2*bias, which is
+    # positive, halves it without a sign to care for, and leaves the exponent of the first power biased.
+    half = (k + 2 * form.bias) >> 1
+    return (expm1_r + 1.0) * (half << form.fraction_bits).as_real() * _power_of_2(k - half + form.bias, form)
 
 
 def emit_expm1(x: Real) -> Real:
-    """``e**x - 1``, at most 1.5 ulp from the truth."""
+    """``e**x - 1``, at most 2 ulp from the truth."""
     form = x.format
-    result = _expm1(x.clamped(-float(LN2) * (form.fraction_bits + 3), float(LN2) * (form.bias + 1.1)))
+    k, expm1_r = _reduced(x.clamped(-float(LN2) * (form.fraction_bits + 3), float(LN2) * (form.bias + 1.1)))
+    # 2**k*(1 + q) - 1 = 2*(h*q + (h - 1/2)) where h = 2**(k-1), which unlike 2**k never overflows.
+    h = _power_of_2(k - 1, form)
+    result = (h * expm1_r + (h - 0.5)) * 2.0
     # e**x - 1 = x + x**2/2 + ..., which is x to half an ulp; keeps -0.0 and the subnormals.
     return x.choose(x.call("llvm.fabs") < 2.0 ** -(form.fraction_bits + 2), x, result)
 
 
 def emit_tanh(x: Real) -> Real:
-    """``tanh(x)``, at most 2 ulp from the truth: ``m/(m + 2)`` where ``m = e**(2|x|) - 1``."""
+    """``tanh(x)``, at most 1.5 ulp from the truth: ``m/(m + 2)`` where ``m = e**(2|x|) - 1``.
+
+    Where `m` and 2 differ much, three roundings add up; there it is ``x + x**3*P(x**2)``.
+    """
     form = x.format
     size = x.call("llvm.fabs")
-    # From 1 - tanh(x) < 2 e**(-2x) <= 2**-(fraction_bits + 2), the result is 1.
-    m = _expm1(size.clamped(0.0, float(LN2) * (form.fraction_bits + 3) / 2) * 2.0)
-    result = (m / (m + 2.0)).call("llvm.copysign", x)
-    # tanh(x) = x - x**3/3 + ..., which is x to half an ulp; keeps the subnormals.
-    return x.choose(size < 2.0 ** -(form.fraction_bits // 2 + 1), x, result)
+    # From 1 - tanh(x) < 2*e**(-2x) <= 2**-(fraction_bits + 2), the result is 1.
+    k, expm1_r = _reduced(size.clamped(0.0, float(LN2) * (form.fraction_bits + 3) / 2) * 2.0)
+    scale = _power_of_2(k, form)
+    m = scale * expm1_r + (scale - 1.0)
+    square = size * size
+    near_0 = size + size * square * polynomial(square, form.tanh_series)
+    return x.choose(size < 0.3, near_0, m / (m + 2.0)).call("llvm.copysign", x)
 
 
 # ------------------------------------------------------------------------------------------ log, log1p
