@@ -350,7 +350,7 @@ class Sigmoid(_Float):
     formula = "1 / (1 + exp(-x))"
 
     def pull_back(self, g: Variable, out: Variable, *operands: Variable) -> Sequence[Variable | None]:
-        return (g * out * (1 - out),)
+        return (g * (out - sqr(out)),)
 
 
 @dataclass(frozen=True)

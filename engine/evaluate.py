@@ -1,0 +1,90 @@
+"""The reference mode: a graph computed node by node, by each op's meaning in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from arignote.engine.errors import GraphError, MissingInputError, ShapeError
+from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
+from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.shared import SharedVariable
+from arignote.engine.types import TensorType
+
+
+def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, np.ndarray]) -> list[np.ndarray]:
+    """Compute the outputs, given the values of inputs.
+
+    Parameters
+    ----------
+    outputs : iterable of Variable
+    values : mapping of Variable to ndarray
+        Shared variables that are not in it have their own value.
+
+    Raises
+    ------
+    MissingInputError
+        If the graph needs an input without a value.
+    GraphError
+        What an op raises, with the user's line.
+    """
+    outputs = list(outputs)
+    known = dict(values)
+    for node in walk(outputs, stop=values):
+        arrays = [_value(x, known) for x in node.inputs]
+        known.update(zip(node.outputs, _perform(node, arrays), strict=True))
+    return [_value(x, known) for x in outputs]
+
+
+def _value(x: Variable, known: Mapping[Variable, np.ndarray]) -> np.ndarray:
+    if x in known:
+        return known[x]
+    if isinstance(x, Constant):
+        return x.value
+    if isinstance(x, SharedVariable):
+        return x.storage
+    raise MissingInputError(f"no value for the input {x!r}", expected=f"a value of type {x.type}", actual="none")
+
+
+def _perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    types = [TensorType(str(array.dtype), array.shape) for array in arrays]
+    integers = [int(array) if array.ndim == 0 and kind.is_integer else None for array, kind in zip(arrays, types, strict=True)]
+    try:
+        infer_concrete(node, types, integers)
+        return node.op.perform(*arrays)
+    except GraphError as error:
+        error.origin = error.origin or node.origin
+        raise
+
+
+def infer_concrete(
+    node: Apply, types: Sequence[TensorType], integers: Sequence[int | None]
+) -> Sequence[TensorType]:
+    """Return the output types of a node for input types whose extents are numbers.
+
+    Raises
+    ------
+    ShapeError
+        If shapes do not fit, or would fit only by broadcasting a dimension that is not statically 1.
+    """
+    try:
+        result = node.op.infer(types, integers)
+        if isinstance(node.op, Elementwise):
+            _check_broadcast(node, types, result[0])
+    except GraphError as error:
+        error.origin = error.origin or node.origin
+        raise
+    return result
+
+
+def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) -> None:
+    for x, kind in zip(node.inputs, types, strict=True):
+        for axis, (mine, theirs) in enumerate(zip(kind.shape, out.shape, strict=True)):
+            if mine != theirs and not x.broadcastable[axis]:
+                raise ShapeError(
+                    f"{op_name(node.op).lower()}: {x!r} has extent {mine} in dimension {axis}, the other operand {theirs}",
+                    expected="equal extents: a dimension broadcasts only when it is 1 in the type",
+                    actual=" and ".join(str(each) for each in types),
+                    fix="declare it broadcastable (matrix -> row or col), or insert the axis with dimshuffle('x', ...)",
+                )
