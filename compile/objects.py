@@ -178,6 +178,7 @@ def _symbol(key: bytes) -> str:
 def _target_machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()  # for inline assembly
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
@@ -194,12 +195,13 @@ def _compile(spec: KernelSpec, symbol: str) -> bytes:
     import numba
     from numba import types
 
+    machine = _target_machine()  # first: numba generates code too, and relies on what this sets up
     function = getattr(importlib.import_module(spec.module), spec.function)(**dict(spec.parameters))
     words = types.CPointer(types.int64)
     # A kernel takes all four; the driver's functions only the first.
     arguments = (words, types.CPointer(types.uint8), types.int64, types.int64)
     signature = types.int64(*arguments[: function.__code__.co_argcount])
-    callback = numba.cfunc(signature, nopython=True, error_model="numpy", fastmath={"contract", "reassoc"})
+    callback = numba.cfunc(signature, error_model="numpy", fastmath={"contract", "reassoc"})
     compiled = callback(function)
 
     module = llvm.parse_assembly(compiled.inspect_llvm(), llvm.create_context())
@@ -209,7 +211,7 @@ def _compile(spec: KernelSpec, symbol: str) -> bytes:
             value.linkage = "internal"
     # numba's entry point reports exceptions through Python. A kernel has none: its status is the constant 0,
     # which these passes find out and then drop the reporting, so that the object needs nothing of Python's.
-    builder = llvm.create_pass_builder(_target_machine(), llvm.create_pipeline_tuning_options())
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
     passes = llvm.create_new_module_pass_manager()
     passes.add_ipsccp_pass()
     passes.add_simplify_cfg_pass()
@@ -221,7 +223,7 @@ def _compile(spec: KernelSpec, symbol: str) -> bytes:
             f"kernel {spec.text} needs the Python runtime ({', '.join(runtime)}): "
             "a kernel must not raise, allocate or touch objects; report errors by its status"
         )
-    return bytes(_target_machine().emit_object(module))
+    return bytes(machine.emit_object(module))
 
 
 # Linking
