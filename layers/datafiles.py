@@ -1,7 +1,7 @@
 """The kinds of file that data sets come in: IDX, npz, and a pickle of arrays.
 
-A file may be truncated, altered, or written to do harm. So nothing is reserved on the word of a header, no code
-in a file is run, and whatever is wrong ends as a `DatasetError` that names the file.
+A file may be truncated, altered, or written to do harm. So nothing is reserved on the word of a header, no
+code in a file is run, and whatever is wrong ends as a `DatasetError` that names the file.
 """
 
 import gzip

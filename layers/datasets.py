@@ -1,7 +1,7 @@
 """Labelled images to learn from: the packaged digits, MNIST and Fashion-MNIST.
 
-Whatever kind of file an array comes in, its content is compared with the sum of the published one before it is
-used: a damaged download is refused, not learnt.
+Whatever kind of file an array comes in, its content is compared with the sum of the published one before it
+is used: a damaged download is refused, not learnt.
 """
 
 import hashlib
@@ -120,7 +120,7 @@ def load_mnist(folder: StrPath | None = None) -> Dataset:
 
     Examples
     --------
-    >>> load_mnist("/no/such/folder")
+    >>> load_mnist("/no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     arignote.layers.datafiles.DatasetError: MNIST was not found. Looked for its files in:
@@ -157,7 +157,7 @@ def load_fashion_mnist(folder: StrPath | None = None) -> Dataset:
 
     Examples
     --------
-    >>> load_fashion_mnist("/no/such/folder")
+    >>> load_fashion_mnist("/no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     arignote.layers.datafiles.DatasetError: Fashion-MNIST was not found. Looked for its files in:
@@ -282,7 +282,7 @@ def _read_keras(path: Path, parts: tuple[_Part, ...]) -> list[NDArray[Any]]:
 
 def _read_network3(path: Path, parts: tuple[_Part, ...]) -> list[NDArray[Any]]:
     """Read ``((train_x, train_y), (valid_x, valid_y), (test_x, test_y))`` into the published four arrays."""
-    # The arrays take 4 bytes a pixel and 8 a label; a pickle of float64, or in text, takes up to 4 times that.
+    # The arrays take 4 bytes a pixel and 8 a label; as float64, or in a pickle of text, up to 4 times that.
     pairs = read_pickled_pairs(path, most_bytes=16 * sum(prod(part.shape) for part in parts) + 10_000)
     try:
         (images, labels), (more_images, more_labels), (test_images, test_labels) = pairs
