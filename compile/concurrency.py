@@ -1,8 +1,8 @@
 """What numba lacks for threads: atomic words, calls through pointers, and waiting.
 
 Imports numba, so only builders of kernels import this module. Words are 64-bit integers behind a
-`CPointer(int64)`; every atomic access is sequentially consistent, which costs nothing where it matters and
-leaves one order of events to think about.
+`CPointer(int64)`. Reading and adding are sequentially consistent; writing only releases, for it shall not
+wait until other cores know of it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def store(typingctx: Any, words: Any, index: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, index, value = arguments
-        builder.store_atomic(value, _place(builder, words, index), "seq_cst", BYTES)
+        builder.store_atomic(value, _place(builder, words, index), "release", BYTES)
         return context.get_dummy_value()
 
     return types.void(words, types.int64, types.int64), codegen

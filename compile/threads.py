@@ -150,8 +150,8 @@ class Pool:
         self._lock.release()
 
     def _start_worker(self, work: Callable[[int], int]) -> None:
-        line = driver.POOL_HEADER + self._workers * driver.LINE
         thread = self._workers + 1
+        line = driver.POOL_HEADER + thread * driver.LINE
         self._words[line + driver.HOME] = self.address
         self._words[line + driver.THREAD] = thread
         self._words[line + driver.SERVED] = self._words[driver.TICKET]

@@ -4,8 +4,9 @@ Both functions take one block of 64-bit words. `run` takes a program and is call
 whole program; `work` takes a worker's line of the pool and never returns. All threads of a run walk the
 same steps, take their own static share of the tasks of each, and meet at barriers.
 
-What follows is the layout of these blocks, in words. Words that several threads write to during a run have
-a cache line to themselves.
+What makes threads fast is what they need not tell each other: a word that one thread wrote is fetched by
+the others from its cache, at up to a microsecond a line. So the words below are arranged by who writes them
+and when, and words that would not change are not written.
 """
 
 from __future__ import annotations
@@ -14,43 +15,42 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-LINE = 8  # words of a cache line
+LINE = 16  # words that are fetched together: 128 bytes, one cache line or a pair of them
 
 # A program: the header, a row for each step, a row for each relocation, the buffers, the arguments.
 STEPS = 0  # number of steps
 RELOCATIONS = 1  # number of relocations
-THREADS = 2  # how many threads may run this program, the caller included
-POOL = 3  # address of the pool, if that is more than one
-SCRATCH = 4  # address of the scratch memory of all threads
-SCRATCH_STRIDE = 5  # bytes of it that each thread has
-TIMINGS = 6  # address of the table of timings, or 0
-CALLS = 7  # how often `run` was called
-ARRIVALS = 1 * LINE  # at barriers, since the run began
-FAILED = 2 * LINE  # the step that failed; the number of steps if none did
-PROGRAM_HEADER = 3 * LINE
+SCRATCH = 2  # address of the scratch memory of all threads
+SCRATCH_STRIDE = 3  # bytes of it that each thread has
+TIMINGS = 4  # address of the table of timings, or 0
+FAILED = 5  # the step that failed; the number of steps if none did
+THREADS = 1 * LINE  # how many threads may run this program, the caller included
+POOL = THREADS + 1  # address of the pool, if that is more than one
+CALLS = THREADS + 2  # how often `run` was called
+PROGRAM_HEADER = 2 * LINE
 
 KERNEL, ARGUMENTS, TASKS, STEP_ROW = range(4)  # address, address, number; the last is the size of a row
 TARGET, BUFFER, OFFSET, RELOCATION_ROW = range(4)  # place of the argument, place of the buffer, bytes
 TIMING_ROW = 4  # seconds and nanoseconds of the start, seconds and nanoseconds of the stop
 
-# A pool: the header, a line for each worker.
-TICKET = 0  # changes with every run: the number of its threads below TICKET_BITS, a count of runs above
+# A pool: the header, a line for each thread, of which number 0 is the caller of `run`.
+TICKET = 0  # of the latest run: the number of its threads, and above TICKET_BITS the clock at its start
 PROGRAM = 1  # address of the program to run
 SLEEPERS = 1 * LINE  # number of workers that wait for the signal
-FINISHED = 2 * LINE  # number of workers that are done with the run
-MUTEX = 3 * LINE
-SIGNAL = 4 * LINE  # the condition variable of the sleepers
-POOL_HEADER = 5 * LINE
+MUTEX = 2 * LINE
+SIGNAL = 3 * LINE  # the condition variable of the sleepers
+POOL_HEADER = 4 * LINE
 
-HOME = 0  # address of the pool
-THREAD = 1  # number of the worker; the thread that calls `run` is number 0
-SERVED = 2  # the last ticket that the worker need not look at
-STATUS = 3  # of the worker's share of the run
+CLOCK = 0  # counts the meetings of this thread, through all runs: never goes back
+STATUS = 1  # of this thread's share of the run
+HOME = 2  # address of the pool
+THREAD = 3  # number of this thread
+SERVED = 4  # the latest ticket when this worker was made
 
-TICKET_BITS = 16
+TICKET_BITS = 10
 
 SPINS_TO_YIELD = 64
-SPINS_TO_SLEEP = 200 * SPINS_TO_YIELD  # about 0.1 ms
+SPINS_TO_SLEEP = 64 * SPINS_TO_YIELD  # about 0.1 ms
 
 
 def run() -> Callable[..., int]:
@@ -61,49 +61,53 @@ def run() -> Callable[..., int]:
     callable
         For `numba.cfunc`.
     """
-    from arignote.compile import concurrency as native
+    from .. import concurrency as native
 
-    words_at, address_of, load, store = native.words_at, native.address_of, native.load, native.store
+    words_at, address_of = native.words_at, native.address_of
+    load, store, add = native.load, native.store, native.add
     lock, unlock = native.pthread_mutex_lock, native.pthread_mutex_unlock
     wake_all = native.pthread_cond_broadcast
-    walk, wait_a_little = _walk(), _wait_a_little()
+    walk, await_clock = _walk(), _await_clock()
 
     def run(program):  # type: ignore[no-untyped-def]
         program[CALLS] += 1
         steps = program[STEPS]
-        program[FAILED] = steps
+        if program[FAILED] != steps:
+            program[FAILED] = steps
 
         row = PROGRAM_HEADER + steps * STEP_ROW
         for _ in range(program[RELOCATIONS]):
-            program[program[row + TARGET]] = program[program[row + BUFFER]] + program[row + OFFSET]
+            address = program[program[row + BUFFER]] + program[row + OFFSET]
+            if program[program[row + TARGET]] != address:
+                program[program[row + TARGET]] = address
             row += RELOCATION_ROW
 
         widest = 1
         for step in range(steps):
             widest = max(widest, program[PROGRAM_HEADER + step * STEP_ROW + TASKS])
         threads = min(program[THREADS], widest)
-        if threads == 1:
-            return walk(program, 0, 1)
-
         pool = words_at(program[POOL])
-        program[ARRIVALS] = 0
-        pool[FINISHED] = 0
+        if threads == 1:
+            return walk(program, pool, 0, 1)
+
         pool[PROGRAM] = address_of(program, 0)
-        store(pool, TICKET, ((pool[TICKET] >> TICKET_BITS) + 1 << TICKET_BITS) + threads)
+        ticket = (pool[POOL_HEADER + CLOCK] << TICKET_BITS) + threads
+        add(pool, TICKET, ticket - pool[TICKET])
         # A worker counts itself a sleeper before it looks at the ticket for the last time, so one of the
         # two sees the other; and it holds the mutex from then until it sleeps, so the signal finds it.
         if load(pool, SLEEPERS) > 0:
             lock(address_of(pool, MUTEX))
-            wake_all(address_of(pool, SIGNAL))
             unlock(address_of(pool, MUTEX))
-        status = walk(program, 0, threads)
-        spins = 0
-        while load(pool, FINISHED) < threads - 1:
-            spins = wait_a_little(spins)
-        # Threads that fail do so in the same step: the first of them had the first of its tasks.
-        for thread in range(1, threads):
+            wake_all(address_of(pool, SIGNAL))
+        status = walk(program, pool, 0, threads)
+
+        clock = pool[POOL_HEADER + CLOCK] + 1
+        store(pool, POOL_HEADER + CLOCK, clock)
+        for line in range(POOL_HEADER + LINE, POOL_HEADER + threads * LINE, LINE):
+            await_clock(pool, line, clock)
+            # Threads that fail do so in the same step: the first of them had the first of its tasks.
             if status == 0:
-                status = pool[POOL_HEADER + (thread - 1) * LINE + STATUS]
+                status = pool[line + STATUS]
         return status
 
     return run
@@ -117,11 +121,12 @@ def work() -> Callable[..., int]:
     callable
         For `numba.cfunc`.
     """
-    from arignote.compile import concurrency as native
+    from .. import concurrency as native
 
-    words_at, address_of, load, add = native.words_at, native.address_of, native.load, native.add
+    words_at, address_of = native.words_at, native.address_of
+    load, store, add = native.load, native.store, native.add
     lock, unlock, sleep = native.pthread_mutex_lock, native.pthread_mutex_unlock, native.pthread_cond_wait
-    walk, wait_a_little = _walk(), _wait_a_little()
+    walk, spin = _walk(), _spin()
 
     def work(worker):  # type: ignore[no-untyped-def]
         pool = words_at(worker[HOME])
@@ -129,7 +134,7 @@ def work() -> Callable[..., int]:
         while worker[THREAD] > 0:  # for ever, but numba takes only functions that may return
             spins = 0
             while load(pool, TICKET) == ticket and spins < SPINS_TO_SLEEP:
-                spins = wait_a_little(spins)
+                spins = spin(spins)
             if load(pool, TICKET) == ticket:
                 lock(address_of(pool, MUTEX))
                 add(pool, SLEEPERS, 1)
@@ -141,8 +146,9 @@ def work() -> Callable[..., int]:
             ticket = load(pool, TICKET)
             threads = ticket & ((1 << TICKET_BITS) - 1)
             if worker[THREAD] < threads:
-                worker[STATUS] = walk(words_at(pool[PROGRAM]), worker[THREAD], threads)
-                add(pool, FINISHED, 1)
+                store(worker, CLOCK, ticket >> TICKET_BITS)
+                worker[STATUS] = walk(words_at(pool[PROGRAM]), pool, worker[THREAD], threads)
+                store(worker, CLOCK, worker[CLOCK] + 1)
         return 0
 
     return work
@@ -152,26 +158,27 @@ def work() -> Callable[..., int]:
 def _walk() -> Callable[..., int]:
     """Build the walk of one thread through a program; it returns the status of this thread's share."""
     import numba
-    from arignote.compile import concurrency as native
 
-    address_of, load, store, add = native.address_of, native.load, native.store, native.add
-    words_at, call_kernel, clock_gettime = native.words_at, native.call_kernel, native.clock_gettime
-    wait_a_little = _wait_a_little()
-    clock = time.CLOCK_MONOTONIC
+    from .. import concurrency as native
+
+    address_of, words_at = native.address_of, native.words_at
+    load, store = native.load, native.store
+    call_kernel, clock_gettime = native.call_kernel, native.clock_gettime
+    meet = _meet()
+    monotonic = time.CLOCK_MONOTONIC
 
     @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def walk(program, thread, threads):  # type: ignore[no-untyped-def]
+    def walk(program, pool, thread, threads):  # type: ignore[no-untyped-def]
         steps = program[STEPS]
         scratch = program[SCRATCH] + thread * program[SCRATCH_STRIDE]
         timed = thread == 0 and program[TIMINGS] != 0
         timings = words_at(program[TIMINGS])
         status = 0
-        expected = 0
         for step in range(steps):
             row = PROGRAM_HEADER + step * STEP_ROW
             tasks = program[row + TASKS]
             if timed:
-                clock_gettime(clock, address_of(timings, step * TIMING_ROW))
+                clock_gettime(monotonic, address_of(timings, step * TIMING_ROW))
             begin, end = 0, tasks
             if threads > 1:  # the share is rounded up, so that a single task is the caller's
                 begin = (tasks * thread + threads - 1) // threads
@@ -184,14 +191,10 @@ def _walk() -> Callable[..., int]:
             # step the caller waits for the workers to finish.
             met = threads == 1
             if not met and step + 1 < steps and (tasks > 1 or program[row + STEP_ROW + TASKS] > 1):
-                expected += threads
-                add(program, ARRIVALS, 1)
-                spins = 0
-                while load(program, ARRIVALS) < expected:
-                    spins = wait_a_little(spins)
+                meet(pool, thread, threads)
                 met = True
             if timed:
-                clock_gettime(clock, address_of(timings, step * TIMING_ROW + 2))
+                clock_gettime(monotonic, address_of(timings, step * TIMING_ROW + 2))
             # Where threads meet, all know of a failure so far. A faster one may have failed in the next step
             # already: that is not skipped, so that its first failing task does not depend on speed.
             if met and load(program, FAILED) <= step:
@@ -202,18 +205,65 @@ def _walk() -> Callable[..., int]:
 
 
 @cache
-def _wait_a_little() -> Callable[..., int]:
+def _meet() -> Callable[..., None]:
+    """Build a dissemination barrier (Hensgen, Finkel and Manber, 1988).
+
+    In round k each thread waits until the one 2**k places on has begun that round too, having heard from 2**k
+    threads by then. Nobody writes to a line of another's, so two threads meet in the time of one message.
+    """
+    import numba
+
+    from .. import concurrency as native
+
+    store = native.store
+    await_clock = _await_clock()
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def meet(pool, thread, threads):  # type: ignore[no-untyped-def]
+        own = POOL_HEADER + thread * LINE + CLOCK
+        distance = 1
+        while distance < threads:
+            clock = pool[own] + 1
+            store(pool, own, clock)
+            await_clock(pool, POOL_HEADER + (thread + distance) % threads * LINE, clock)
+            distance *= 2
+
+    return meet
+
+
+@cache
+def _await_clock() -> Callable[..., None]:
+    """Build the wait for the clock of the thread that has this line of the pool."""
+    import numba
+
+    from .. import concurrency as native
+
+    load = native.load
+    spin = _spin()
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def await_clock(pool, line, clock):  # type: ignore[no-untyped-def]
+        spins = 0
+        while load(pool, line + CLOCK) < clock:
+            spins = spin(spins)
+
+    return await_clock
+
+
+@cache
+def _spin() -> Callable[..., int]:
     """Build one round of a spinning wait; it takes and returns the number of rounds so far."""
     import numba
-    from arignote.compile import concurrency as native
+
+    from .. import concurrency as native
 
     pause, sched_yield = native.pause, native.sched_yield
 
     @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def wait_a_little(spins):  # type: ignore[no-untyped-def]
+    def spin(spins):  # type: ignore[no-untyped-def]
         pause()
         if spins % SPINS_TO_YIELD == SPINS_TO_YIELD - 1:  # the thread waited for may need this core
             sched_yield()
         return spins + 1
 
-    return wait_a_little
+    return spin
