@@ -12,9 +12,7 @@ _BOX = 20  # the side of the box in them that a digit is scaled to fill
 _ENOUGH = 1000  # pixels a side; what a larger image has more is smoothed away at once
 _LEAST_CONTRAST = 0.1  # of ink against its background, where black against white is 1; noise stays below
 _LEAST_DRAWN = 0.4  # of the strongest ink: the crop is to the pixels above it, in spite of noise and shadows
-_LEAST_INK = (
-    0.2  # of the strongest ink; what is fainter, in the crop, is paper, shadow or a trace of compression
-)
+_LEAST_INK = 0.2  # of the strongest ink; what is fainter, in the crop, is paper, shadow or compression
 
 
 class ImageError(Exception):

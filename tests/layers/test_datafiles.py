@@ -209,6 +209,12 @@ class TestPickle:
                 assert read.dtype == written.dtype
                 np.testing.assert_array_equal(read, written)
 
+    def test_byte_order(self, tmp_path):
+        pair = (PIXELS.astype(">f8"), LABELS.astype(">i4"))
+        ((pixels, labels),) = self.read(tmp_path, pickle.dumps((pair,), protocol=4))
+        np.testing.assert_array_equal(pixels, PIXELS)
+        np.testing.assert_array_equal(labels, LABELS)
+
     def test_the_python_2_pickle_of_this_test_is_one(self):
         content = python2_pickle(self.PAIRS).replace(b"numpy.core", b"numpy._core")
         np.testing.assert_array_equal(pickle.loads(content, encoding="latin1")[0][0], self.PAIRS[0][0])

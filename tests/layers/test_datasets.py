@@ -164,6 +164,12 @@ class TestFinding:
         write_idx(tmp_path / "mnist")
         assert_is_small_mnist(load_mnist(str(tmp_path)))
 
+    def test_the_subfolder_comes_before_the_files_of_another_set(self, tmp_path):
+        write_idx(tmp_path / "mnist")
+        for file in write_idx(tmp_path).glob("*.gz"):
+            file.write_bytes(b"another set's file of the same name")
+        assert_is_small_mnist(load_mnist(tmp_path))
+
     def test_variable_then_cache(self, tmp_path, monkeypatch):
         cache = tmp_path / "cache" / "arignote" / "data"
         write_idx(cache / "mnist")

@@ -139,6 +139,13 @@ def test_dots_lines_and_blocks(read, box):
     assert max(np.ptp(np.flatnonzero(digit.any(axis=axis))) for axis in (0, 1)) == 19
 
 
+def test_a_thin_stroke_is_full_ink(read):
+    image = Image.new("L", (800, 800), 255)
+    image.paste(200, (100, 100, 105, 700))
+    image.paste(200, (100, 695, 500, 700))
+    assert read(image).max() == 1
+
+
 class TestErrors:
     @pytest.mark.parametrize("shade", [0, 128, 255])
     @pytest.mark.parametrize("size", [(28, 28), (1, 1), (300, 200)])
