@@ -5,14 +5,19 @@ Imports numba, so only builders of kernels import this module. Words are 64-bit 
 wait until other cores know of it.
 """
 
+# numba's types have no types, and neither has what is made with them.
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 import platform
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]  # it has no types
 from numba.core import types
 from numba.extending import intrinsic
+
+from .intrinsics import pointer_to
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -27,18 +32,11 @@ pthread_cond_wait = types.ExternalFunction("pthread_cond_wait", types.int32(type
 pthread_cond_broadcast = types.ExternalFunction("pthread_cond_broadcast", types.int32(types.int64))
 
 
+words_at: Any = pointer_to("int64")
+
+
 def _place(builder: Any, words: Any, index: Any) -> Any:
     return builder.gep(words, [index], source_etype=WORD)
-
-
-@intrinsic
-def words_at(typingctx: Any, address: Any) -> Any:
-    """Read an address as a pointer to words."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], WORD.as_pointer())
-
-    return types.CPointer(types.int64)(types.int64), codegen
 
 
 @intrinsic

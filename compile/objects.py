@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llvmlite
-import llvmlite.binding as llvm
+import llvmlite  # type: ignore[import-untyped]  # it has no types
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from . import disk
 
@@ -146,11 +146,18 @@ def _machine() -> bytes:
     facts = (
         llvm.get_process_triple(),
         llvm.get_host_cpu_name(),
-        llvm.get_host_cpu_features().flatten(),
+        _host_features(),
         version("numba"),
         llvmlite.__version__,
     )
     return disk.digest(disk.MAGIC, _SOURCES, *(fact.encode() for fact in facts))
+
+
+def _host_features() -> str:
+    try:
+        return str(llvm.get_host_cpu_features().flatten())
+    except RuntimeError:  # LLVM cannot ask every system; the name of the CPU implies most of them
+        return ""
 
 
 @functools.cache
@@ -181,7 +188,7 @@ def _target_machine() -> Any:
     llvm.initialize_native_asmparser()  # for inline assembly
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        features=_host_features(),
         opt=3,
         # Position independent code of the small model is what the linker places anywhere, with stubs to reach
         # libm; the large model would load every constant's address through a register.
@@ -193,14 +200,12 @@ def _target_machine() -> Any:
 def _compile(spec: KernelSpec, symbol: str) -> bytes:
     """Build a kernel and return the object file that exports it as `symbol`."""
     import numba
-    from numba import types
 
     machine = _target_machine()  # first: numba generates code too, and relies on what this sets up
     function = getattr(importlib.import_module(spec.module), spec.function)(**dict(spec.parameters))
-    words = types.CPointer(types.int64)
     # A kernel takes all four; the driver's functions only the first.
-    arguments = (words, types.CPointer(types.uint8), types.int64, types.int64)
-    signature = types.int64(*arguments[: function.__code__.co_argcount])
+    arguments = ("CPointer(int64)", "CPointer(uint8)", "int64", "int64")[: function.__code__.co_argcount]
+    signature = f"int64({', '.join(arguments)})"
     callback = numba.cfunc(signature, error_model="numpy", fastmath={"contract", "reassoc"})
     compiled = callback(function)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .aligned import ALIGNMENT, aligned_empty, aligned_words
 from .kernels import driver
-from .threads import driver_function, get_num_threads, pool
+from .threads import checked_num_threads, driver_function, get_num_threads, pool
 
 __all__ = ["Program", "Relocation", "Step", "StepError"]
 
@@ -163,9 +163,10 @@ class Program:
         ------
         StepError
             If a kernel fails. Steps after the first failing one were not run.
+        ValueError
+            If `threads` is not from 1 to 256.
         """
-        if threads is None:
-            threads = get_num_threads()
+        threads = get_num_threads() if threads is None else checked_num_threads(threads)
         if threads > 1 and pool.try_acquire(threads):
             try:
                 self._words[driver.POOL] = pool.address
@@ -217,7 +218,7 @@ class Program:
         """Start and stop of each step in the latest run, as the calling thread saw them.
 
         An array of shape (steps, 2), in nanoseconds of the monotonic clock (`time.monotonic_ns`). A step
-        stops when the threads have met after it. Zero for steps that were not reached.
+        stops when the threads have met after it. A step that the latest run did not reach keeps its times.
 
         Raises
         ------

@@ -20,7 +20,15 @@ from .kernels import driver
 from .objects import kernel_address
 from .spec import KernelSpec
 
-__all__ = ["MAX_THREADS", "Pool", "driver_function", "get_num_threads", "pool", "set_num_threads"]
+__all__ = [
+    "MAX_THREADS",
+    "Pool",
+    "checked_num_threads",
+    "driver_function",
+    "get_num_threads",
+    "pool",
+    "set_num_threads",
+]
 
 MAX_THREADS = 256
 
@@ -58,9 +66,14 @@ def set_num_threads(threads: int) -> None:
         If it is out of range.
     """
     global _num_threads
+    _num_threads = checked_num_threads(threads)
+
+
+def checked_num_threads(threads: int) -> int:
+    """Return a number of threads if there can be as many, and raise ValueError if not."""
     if not 1 <= threads <= MAX_THREADS:
         raise ValueError(f"the number of threads must be from 1 to {MAX_THREADS}, not {threads}")
-    _num_threads = threads
+    return threads
 
 
 @functools.cache
@@ -70,13 +83,13 @@ def _default_num_threads() -> int:
         # macOS has no affinity.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cores, MAX_THREADS)
-    if not named.isdecimal() or not 1 <= int(named) <= MAX_THREADS:
-        raise ValueError(f"ARIGNOTE_NUM_THREADS must be a number from 1 to {MAX_THREADS}, not {named!r}")
-    return int(named)
+    if not named.isdecimal():
+        raise ValueError(f"ARIGNOTE_NUM_THREADS must be a number, not {named!r}")
+    return checked_num_threads(int(named))
 
 
 @functools.cache
-def driver_function(name: str) -> Callable[[int], int]:
+def driver_function(name: str) -> Callable[[ctypes.c_void_p], int]:
     """Load a function of the driver.
 
     Parameters
@@ -115,11 +128,11 @@ class Pool:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._words))
         self.address = self._words.ctypes.data
         library = ctypes.CDLL(None)
-        library.pthread_mutex_init(ctypes.c_void_p(self._address_of(driver.MUTEX)), None)
-        library.pthread_cond_init(ctypes.c_void_p(self._address_of(driver.SIGNAL)), None)
+        library.pthread_mutex_init(self._address_of(driver.MUTEX), None)
+        library.pthread_cond_init(self._address_of(driver.SIGNAL), None)
 
-    def _address_of(self, word: int) -> int:
-        return self.address + self._words.itemsize * word
+    def _address_of(self, word: int) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self.address + self._words.itemsize * word)
 
     def try_acquire(self, threads: int) -> bool:
         """Take the pool for a run, unless somebody else has it or threads cannot be started.
@@ -149,7 +162,7 @@ class Pool:
         """Give the pool back."""
         self._lock.release()
 
-    def _start_worker(self, work: Callable[[int], int]) -> None:
+    def _start_worker(self, work: Callable[[ctypes.c_void_p], int]) -> None:
         thread = self._workers + 1
         line = driver.POOL_HEADER + thread * driver.LINE
         self._words[line + driver.HOME] = self.address
