@@ -211,9 +211,12 @@ def _compile(spec: KernelSpec, symbol: str) -> bytes:
 
     module = llvm.parse_assembly(compiled.inspect_llvm(), llvm.create_context())
     module.get_function(compiled.native_name).name = symbol
-    for value in (*module.functions, *module.global_variables):
+    for number, value in enumerate((*module.functions, *module.global_variables)):
         if not value.is_declaration and value.name != symbol:
             value.linkage = "internal"
+            value.name = (
+                f"local{number}"  # numba's names hold a count; without, the same spec makes the same file
+            )
     # numba's entry point reports exceptions through Python. A kernel has none: its status is the constant 0,
     # which these passes find out and then drop the reporting, so that the object needs nothing of Python's.
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())

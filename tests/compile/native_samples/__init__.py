@@ -1,0 +1,1 @@
+"""Small kernels for the tests of the native runtime."""
