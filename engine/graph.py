@@ -187,6 +187,12 @@ class Apply:
             raise
         self.outputs = tuple(Variable(kind, self, i) for i, kind in enumerate(types))
 
+    @property
+    def shape_places(self) -> range | tuple[int, ...]:
+        """The places of the inputs whose integer values decide the shape of the outputs."""
+        places = self.op.shape_inputs
+        return range(len(self.inputs))[places] if isinstance(places, slice) else places
+
     def __repr__(self) -> str:
         return f"{op_name(self.op)}({', '.join(map(repr, self.inputs))})"
 

@@ -1,0 +1,193 @@
+"""From a specialised graph to the steps of a program.
+
+The order keeps one promise: whatever can fail, or reads a shared variable's old value, comes before the first write
+to a shared variable. So a call that fails leaves every shared variable as it was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from arignote.compile.arena import Lifetime, place
+from arignote.compile.fusion import fuse
+from arignote.compile.kernels.elementwise import lower_group
+from arignote.compile.lowering import Plan, PlannedStep, data_inputs, lower, shape_of
+from arignote.compile.specialize import Specialized
+from arignote.compile.views import Argument, Buffer, Result, Temporary, View, root
+from arignote.engine.graph import Apply, Variable
+from arignote.engine.ops.elementwise import Cast, Elementwise
+from arignote.engine.shared import SharedVariable
+
+
+@dataclass(frozen=True)
+class Built:
+    """A program, but for addresses.
+
+    Parameters
+    ----------
+    steps : list of PlannedStep
+    results : list of Result
+        The arrays that are returned, in order.
+    renewed : dict of SharedVariable to Result
+        The shared variables that get a new array, because their shape changes.
+    written : set of SharedVariable
+        The shared variables whose arrays are written to.
+    arena : int
+        Bytes of the arena.
+    """
+
+    steps: list[PlannedStep]
+    results: list[Result]
+    renewed: dict[SharedVariable, Result]
+    written: set[SharedVariable]
+    arena: int
+
+
+def build(graph: Specialized, returned: int, updated: Sequence[SharedVariable], shapes: Mapping[Variable, tuple[int, ...]]) -> Built:
+    """Plan a specialised graph.
+
+    Parameters
+    ----------
+    graph : Specialized
+        Its outputs are those that are returned, then the new values of the updated variables.
+    returned : int
+        How many are returned.
+    updated : sequence of SharedVariable
+    shapes : mapping
+        The shapes that the shared variables have before the call.
+    """
+    plan = Plan(graph)
+    outputs, news = graph.outputs[:returned], graph.outputs[returned:]
+    nodes = _needed(graph.outputs)
+    groups = fuse(nodes, set(graph.outputs))
+    fused = {member for group in groups.values() for member in group}
+
+    in_place = _in_place_updates(graph, outputs, news, updated, shapes, nodes, groups)
+    results = [Result(shape_of(x), x.dtype) for x in outputs]
+    renewed: dict[SharedVariable, Result] = {}
+    _set_destinations(plan, outputs, results, set(news))
+
+    for node in nodes:
+        if node in groups:
+            if node.outputs[0] not in in_place:
+                lower_group(plan, groups[node], node)
+        elif node not in fused:
+            lower(plan, node)
+    for x, result in zip(outputs, results, strict=True):
+        target = View.contiguous(result, x.dtype, result.shape)
+        if plan.view(x) != target:
+            plan.copy(plan.view(x), target, _node_of(x))
+
+    # From here on, shared variables are written to: first copies of values that are there already, then the
+    # loops that compute in place, each of which reads no other variable that is written to.
+    late: list[tuple[View, View, Apply]] = []
+    for x, variable in zip(news, updated, strict=True):
+        if x in in_place or graph.sources.get(x) is variable:
+            continue
+        if shape_of(x) == shapes[variable]:
+            target = View.contiguous(Argument(variable), x.dtype, shape_of(x))
+            late.append((_kept_from_writes(plan, x, updated), target, _node_of(x)))
+        else:
+            renewed[variable] = Result(shape_of(x), x.dtype)
+            plan.copy(plan.view(x), View.contiguous(renewed[variable], x.dtype, shape_of(x)), _node_of(x))
+    for x, variable in in_place.items():
+        target = plan.view(next(y for y, source in graph.sources.items() if source is variable))
+        plan.set_destination(x, target)
+        assert x.owner is not None
+        lower_group(plan, groups[x.owner], x.owner)
+    for source, target, node in late:
+        plan.copy(source, target, node)
+
+    written = {variable for variable in updated if variable not in renewed}
+    return Built(plan.steps, results, renewed, written, place(_lifetimes(plan.steps)))
+
+
+def _needed(outputs: Sequence[Variable]) -> list[Apply]:
+    """Return the nodes whose values have to be computed; a node that only decides a shape has not."""
+    order: list[Apply] = []
+    done: set[Apply] = set()
+    pending = [(x.owner, False) for x in reversed(outputs) if x.owner is not None]
+    while pending:
+        node, expanded = pending.pop()
+        if expanded:
+            order.append(node)
+        elif node not in done:
+            done.add(node)
+            pending.append((node, True))
+            pending.extend((x.owner, False) for x in reversed(data_inputs(node)) if x.owner is not None)
+    return order
+
+
+def _node_of(x: Variable) -> Apply:
+    """Return the node that computes a variable; for an input, a node that says it is passed on."""
+    return x.owner if x.owner is not None else Apply(Cast(x.dtype), [x])
+
+
+def _set_destinations(plan: Plan, outputs: Sequence[Variable], results: Sequence[Result], news: set[Variable]) -> None:
+    """Let steps write what is returned into the returned array, unless it is needed in another place too."""
+    for x, result in zip(outputs, results, strict=True):
+        if x.owner is not None and x not in news and outputs.count(x) == 1:
+            plan.set_destination(x, View.contiguous(result, x.dtype, result.shape))
+
+
+def _in_place_updates(
+    graph: Specialized,
+    outputs: Sequence[Variable],
+    news: Sequence[Variable],
+    updated: Sequence[SharedVariable],
+    shapes: Mapping[Variable, tuple[int, ...]],
+    nodes: Sequence[Apply],
+    groups: Mapping[Apply, list[Apply]],
+) -> dict[Variable, SharedVariable]:
+    """Return the new values that an elementwise loop may write over the old ones.
+
+    It may if the loop reads no other variable that is written to, reads the old value only element by element,
+    in its own shape, and nobody else needs the new value. All such loops run behind everything else.
+    """
+    readers: dict[Variable, set[Apply]] = defaultdict(set)
+    for node in nodes:
+        for x in data_inputs(node):
+            readers[x].add(node)
+    writable = set(updated)
+    result: dict[Variable, SharedVariable] = {}
+    for x, variable in zip(news, updated, strict=True):
+        if x.owner not in groups or not isinstance(x.owner.op, Elementwise) or readers[x]:
+            continue
+        if x in outputs or list(news).count(x) > 1 or shape_of(x) != shapes[variable]:
+            continue
+        reads = {y for member in groups[x.owner] for y in member.inputs}
+        sources = {_source(graph, y) for y in reads} & writable
+        is_aligned = all(y.owner is None for y in reads if _source(graph, y) is variable)
+        if sources <= {variable} and is_aligned:
+            result[x] = variable
+    return result
+
+
+def _source(graph: Specialized, x: Variable) -> Variable | None:
+    """Return the shared variable or input whose memory a variable may be a view of."""
+    while x.owner is not None:
+        if isinstance(x.owner.op, Elementwise) or not x.owner.inputs:
+            return None
+        x = x.owner.inputs[0]
+    return graph.sources.get(x)
+
+
+def _kept_from_writes(plan: Plan, x: Variable, updated: Sequence[SharedVariable]) -> View:
+    """Return a view of a new value that no write to a shared variable changes, copied where it has to be."""
+    view = plan.view(x)
+    buffer = root(view.buffer)
+    if isinstance(buffer, Argument) and buffer.variable in updated:
+        return plan.copy(view, plan.temporary(view.dtype, view.shape), _node_of(x))
+    return view
+
+
+def _lifetimes(steps: Sequence[PlannedStep]) -> dict[Temporary, Lifetime]:
+    lives: dict[Temporary, Lifetime] = {}
+    for place_, step in enumerate(steps):
+        for view in (*step.reads, *step.writes):
+            buffer: Buffer = root(view.buffer)
+            if isinstance(buffer, Temporary):
+                lives[buffer] = (lives.get(buffer, (place_, place_))[0], place_)
+    return lives

@@ -1,0 +1,130 @@
+"""Ops that only move or view elements: most become views, for which nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from arignote.compile.kernels.elementwise import Formula, compile_source, emit_loop
+from arignote.compile.lowering import Plan, lowers, shape_of
+from arignote.compile.spec import KernelSpec
+from arignote.compile.views import Literal, View
+from arignote.engine.graph import Apply
+from arignote.engine.ops.reduce import ArgMax, BroadcastTo
+from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, Reshape, ShapeOf, SpecifyShape, Stack
+
+TASK = 1024  # elements of a task
+
+
+@lowers(DimShuffle)
+def lower_dimshuffle(plan: Plan, op: DimShuffle, node: Apply) -> None:
+    """View the array with its axes in another order."""
+    plan.alias(node.outputs[0], plan.view(node.inputs[0]).shuffled(op.pattern))
+
+
+@lowers(Reshape)
+def lower_reshape(plan: Plan, op: Reshape, node: Apply) -> None:
+    """View the array, contiguous or made so, in another shape."""
+    plan.alias(node.outputs[0], plan.contiguous(node.inputs[0], node).reshaped(shape_of(node.outputs[0])))
+
+
+@lowers(SpecifyShape)
+def lower_specify_shape(plan: Plan, op: SpecifyShape, node: Apply) -> None:
+    """View the array: its shape was checked when the graph was specialised."""
+    plan.alias(node.outputs[0], plan.view(node.inputs[0]))
+
+
+@lowers(BroadcastTo)
+def lower_broadcast(plan: Plan, op: BroadcastTo, node: Apply) -> None:
+    """View the array with strides of 0."""
+    plan.alias(node.outputs[0], plan.view(node.inputs[0]).broadcast(shape_of(node.outputs[0])))
+
+
+@lowers(Alloc)
+def lower_alloc(plan: Plan, op: Alloc, node: Apply) -> None:
+    """View the scalar with strides of 0."""
+    shape = shape_of(node.outputs[0])
+    plan.alias(node.outputs[0], plan.view(node.inputs[0]).reshaped((1,) * len(shape)).broadcast(shape))
+
+
+@lowers(ShapeOf)
+def lower_shape_of(plan: Plan, op: ShapeOf, node: Apply) -> None:
+    """View a constant."""
+    extent = shape_of(node.inputs[0])[op.axis]
+    plan.alias(node.outputs[0], View.contiguous(Literal(np.asarray(extent, "int64")), "int64", ()))
+
+
+@lowers(Stack)
+def lower_stack(plan: Plan, op: Stack, node: Apply) -> None:
+    """Copy each scalar to its place."""
+    target = plan.allocate(node.outputs[0])
+    for place, x in enumerate(node.inputs):
+        formula = Formula()
+        name = formula.operand(plan.view(x))
+        emit_loop(plan, node, formula, f"{target.dtype}({name})", (), target.sliced((place,)))
+
+
+@lowers(ARange, reads_shape_inputs=True)
+def lower_arange(plan: Plan, op: ARange, node: Apply) -> None:
+    """Count from the start by the step."""
+    start, _, step = (plan.contiguous(x, node) for x in node.inputs)
+    target = plan.allocate(node.outputs[0])
+    spec = KernelSpec.of("shape:arange", dtype=target.dtype, start=start.dtype, step=step.dtype)
+    plan.step(
+        spec,
+        node,
+        reads=[start, step],
+        writes=[target],
+        arguments=[target, start, step, target.size],
+        tasks=-(-target.size // TASK),
+    )
+
+
+def arange(*, dtype: str, start: str, step: str) -> Callable[..., int]:
+    """Build the kernel of `ARange`: output, start, step, length."""
+    source = f"""
+def kernel(args, scratch, begin, end):
+    out, start, step = {dtype}_at(args[0]), int64({start}_at(args[1])[0]), int64({step}_at(args[2])[0])
+    for i in range(begin * {TASK}, min(end * {TASK}, args[3])):
+        out[i] = {dtype}(start + i * step)
+    return 0
+"""
+    return compile_source(source, [dtype, start, step])
+
+
+@lowers(ArgMax)
+def lower_argmax(plan: Plan, op: ArgMax, node: Apply) -> None:
+    """Search each line along the axis."""
+    x, axis = plan.contiguous(node.inputs[0], node), op.axis
+    target = plan.allocate(node.outputs[0])
+    plan.step(
+        KernelSpec.of("shape:argmax", dtype=x.dtype),
+        node,
+        reads=[x],
+        writes=[target],
+        arguments=[target, x, x.shape[axis], x.strides[axis]],
+        tasks=target.size,
+    )
+
+
+def argmax(*, dtype: str) -> Callable[..., int]:
+    """Build the kernel of `ArgMax`: output, array, extent and stride of the axis; a task is one output."""
+    is_nan = "value != value" if dtype.startswith("float") else "False"
+    source = f"""
+def kernel(args, scratch, begin, end):
+    out, x, extent, stride = int64_at(args[0]), {dtype}_at(args[1]), args[2], args[3]
+    for task in range(begin, end):
+        line = advance(x, task // stride * stride * extent + task % stride)
+        best, place = line[0], 0
+        if not best != best:
+            for i in range(1, extent):
+                value = line[i * stride]
+                if value > best or {is_nan}:
+                    best, place = value, i
+                    if {is_nan}:
+                        break
+        out[task] = place
+    return 0
+"""
+    return compile_source(source, [dtype, "int64"])

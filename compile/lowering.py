@@ -1,0 +1,205 @@
+"""From nodes to steps: what each op becomes.
+
+A *lowering* is a function that takes the plan under construction and a node, and either names the view that the
+node's output is, or adds steps that compute it. Each lives beside the kernels it uses, in `kernels/`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arignote.compile.spec import KernelSpec
+from arignote.compile.specialize import Sized, Specialized
+from arignote.compile.views import Argument, Buffer, Literal, Result, Temporary, View
+from arignote.engine.errors import GraphError
+from arignote.engine.graph import Apply, Constant, Op, Variable, op_name
+
+#: An error for the element that a kernel's status points at, given the arrays of the step's node.
+Diagnosis = Callable[[Sequence[np.ndarray], int], GraphError]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One kernel of a plan.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+    arguments : tuple of int and View
+        A view stands for the address of its first element.
+    tasks, scratch : int
+        Number of tasks; bytes of scratch memory a thread needs.
+    node : Apply
+        What it computes, for errors and the profile.
+    reads, writes : tuple of View
+        The views it touches, for lifetimes.
+    diagnosis : tuple of (callable, views), optional
+        How to word a failure: the function, and the views whose values it takes.
+    """
+
+    spec: KernelSpec
+    arguments: tuple[int | View, ...]
+    tasks: int
+    scratch: int
+    node: Apply
+    reads: tuple[View, ...]
+    writes: tuple[View, ...]
+    diagnosis: tuple[Diagnosis, tuple[View, ...]] | None
+
+
+class Plan:
+    """The steps of a program under construction, and the view of every variable that has one.
+
+    Parameters
+    ----------
+    graph : Specialized
+    """
+
+    def __init__(self, graph: Specialized) -> None:
+        self.graph = graph
+        self.steps: list[PlannedStep] = []
+        self.views: dict[Variable, View] = {}
+        self._destinations: dict[Variable, View] = {}
+
+    def view(self, x: Variable) -> View:
+        """Return where the value of a variable lies."""
+        if x not in self.views:
+            if x.owner is not None:
+                raise AssertionError(f"{x!r} is used before it is computed")
+            buffer: Buffer = Literal(x.value) if isinstance(x, Constant) else Argument(self.graph.source(x))
+            self.views[x] = View.contiguous(buffer, x.dtype, shape_of(x))
+        return self.views[x]
+
+    def contiguous(self, x: Variable, node: Apply) -> View:
+        """Return a contiguous view of a variable's value, copied where it has to be."""
+        view = self.view(x)
+        return view if view.is_contiguous else self.copy(view, self.temporary(view.dtype, view.shape), node)
+
+    def copy(self, source: View, target: View, node: Apply) -> View:
+        """Add a step that copies; return the target."""
+        from arignote.compile.kernels.elementwise import copy
+
+        copy(self, source, target, node)
+        return target
+
+    def temporary(self, dtype: str, shape: Sequence[int], slack: int = 0) -> View:
+        """Return new memory of the arena, with `slack` elements behind the last."""
+        view = View.contiguous(Temporary(0), dtype, shape)
+        assert isinstance(view.buffer, Temporary)
+        view.buffer.size = (view.size + slack) * view.itemsize
+        return view
+
+    def set_destination(self, x: Variable, view: View) -> None:
+        """Say where the value of a variable that a step computes is to be written."""
+        self._destinations[x] = view
+
+    def allocate(self, x: Variable) -> View:
+        """Return contiguous memory for the value of a variable that a step is about to compute."""
+        view = self._destinations.get(x)
+        self.views[x] = view if view is not None else self.temporary(x.dtype, shape_of(x))
+        return self.views[x]
+
+    def alias(self, x: Variable, view: View) -> None:
+        """Say that the value of a variable is a view, for which nothing has to run."""
+        self.views[x] = view
+
+    def step(
+        self,
+        spec: KernelSpec,
+        node: Apply,
+        *,
+        reads: Sequence[View],
+        writes: Sequence[View],
+        arguments: Sequence[int | View],
+        tasks: int,
+        scratch: int = 0,
+        diagnosis: tuple[Diagnosis, tuple[View, ...]] | None = None,
+    ) -> None:
+        """Add a step; one without tasks is left out."""
+        if tasks > 0:
+            self.steps.append(
+                PlannedStep(
+                    spec, tuple(arguments), tasks, scratch, node, tuple(reads), tuple(writes), diagnosis
+                )
+            )
+
+
+def shape_of(x: Variable) -> tuple[int, ...]:
+    """Return the shape of a variable of a specialised graph, whose extents are all known."""
+    if any(extent is None for extent in x.static_shape):
+        raise AssertionError(f"{x!r} of type {x.type} is not specialised")
+    return tuple(int(extent) for extent in x.static_shape if extent is not None)
+
+
+#: Takes the plan, the op and the node; the op is the node's, or what a `Sized` wraps.
+Lowering = Callable[[Plan, Any, Apply], None]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A lowering, and whether its kernel reads the inputs that decide shapes as data too."""
+
+    lower: Lowering
+    reads_shape_inputs: bool
+
+
+_lowerings: dict[type[Op], Registered] = {}
+
+#: The modules in which lowerings are registered, each beside the kernels it uses.
+_MODULES = ("elementwise", "index", "random", "shape")
+
+
+def lowers(*ops: type[Op], reads_shape_inputs: bool = False) -> Callable[[Lowering], Lowering]:
+    """Register a lowering for ops of these classes."""
+
+    def register(lower: Lowering) -> Lowering:
+        for op in ops:
+            _lowerings[op] = Registered(lower, reads_shape_inputs)
+        return lower
+
+    return register
+
+
+def lower(plan: Plan, node: Apply) -> None:
+    """Add what a node becomes to the plan.
+
+    Raises
+    ------
+    NotImplementedError
+        If its op has no lowering.
+    """
+    op = _unsized(node.op)
+    _registered(op).lower(plan, op, node)
+
+
+def data_inputs(node: Apply) -> list[Variable]:
+    """Return the inputs whose values a node's kernel reads; those that only decide shapes are left out."""
+    if _registered(_unsized(node.op)).reads_shape_inputs:
+        return list(node.inputs)
+    return [x for place, x in enumerate(node.inputs) if place not in node.shape_places]
+
+
+def _unsized(op: Op) -> Op:
+    return op.op if isinstance(op, Sized) else op
+
+
+@functools.cache
+def _import_lowerings() -> None:
+    for module in _MODULES:
+        importlib.import_module(f"arignote.compile.kernels.{module}")
+
+
+def _registered(op: Op) -> Registered:
+    _import_lowerings()
+    for kind in type(op).__mro__:
+        if kind in _lowerings:
+            return _lowerings[kind]
+    raise NotImplementedError(
+        f"{op_name(op)} has no kernel yet: compile with mode='reference', which runs every op in NumPy"
+    )

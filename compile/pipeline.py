@@ -1,0 +1,407 @@
+"""`function`: from expressions to something one can call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from arignote.compile.build import build
+from arignote.compile.executable import Arena, Executable
+from arignote.compile.profile import Profile
+from arignote.compile.specialize import Shapes
+from arignote.engine.errors import DTypeError, MissingInputError, ShapeError, UnusedInputError
+from arignote.engine.evaluate import evaluate
+from arignote.engine.graph import (
+    Constant,
+    Variable,
+    ancestors,
+    as_variable,
+    clone_replace,
+    graph_inputs,
+    register_evaluator,
+)
+from arignote.engine.ops.elementwise import cast
+from arignote.engine.rewrite import rewrite
+from arignote.engine.rules import ALL
+from arignote.engine.shared import SharedVariable, conform
+from arignote.engine.types import TensorType, upcast
+
+Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+Mode = Literal["compiled", "reference"]
+
+#: Theano's names of modes: fast to run is compiled, fast to compile needs no compiling.
+_MODES: Mapping[str, Mode] = {
+    "compiled": "compiled",
+    "reference": "reference",
+    "FAST_RUN": "compiled",
+    "FAST_COMPILE": "reference",
+}
+
+#: Programs a function keeps, one for each set of shapes; the least recently used goes first.
+MOST_SPECIALIZATIONS = 64
+
+
+class Function:
+    """A compiled expression; made by `function`.
+
+    Called with the values of the inputs, in order or by name, it returns the outputs as new arrays: one, a list, or
+    None, as `function` was told. Calls from several threads take turns.
+
+    Attributes
+    ----------
+    name : str or None
+    profile : Profile or None
+        The times, if it was compiled with ``profile=True``.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        updates: Sequence[tuple[SharedVariable, Variable]],
+        *,
+        returns: Literal["nothing", "one", "list"],
+        mode: Mode,
+        name: str | None,
+        downcast: bool | None,
+        profile: bool,
+    ) -> None:
+        self.name = name
+        self.profile = Profile() if profile else None
+        self._inputs = list(inputs)
+        self._updated = [variable for variable, _ in updates]
+        self._returns, self._returned, self._mode, self._downcast = returns, len(outputs), mode, downcast
+        self._outputs = [*outputs, *(new for _, new in updates)]
+        if mode == "compiled":
+            with (self.profile or Profile()).stage("rewrite"):
+                self._outputs = rewrite(self._outputs, ALL)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what is derived from the graph, or belongs to this process."""
+        self._shared = [x for x in graph_inputs(self._outputs) if isinstance(x, SharedVariable)]
+        self._shared.extend(x for x in self._updated if x not in self._shared)
+        self._shapes = Shapes(self._outputs) if self._mode == "compiled" else None
+        self._executables: OrderedDict[Any, Executable] = OrderedDict()
+        self._arena = Arena()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the graph and the state, never native code."""
+        derived = ("_shared", "_shapes", "_executables", "_arena", "_lock")
+        return {key: value for key, value in self.__dict__.items() if key not in derived}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare()
+
+    def __repr__(self) -> str:
+        return f"<function {self.name or ''}({', '.join(map(repr, self._inputs))})>"
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Compute the outputs, and apply the updates.
+
+        Raises
+        ------
+        TypeError
+            For a wrong number of arguments, or an unknown name.
+        DTypeError, ShapeError
+            For a value that does not fit its input.
+        GraphError
+            What an op raises, with the line that made it. No shared variable has changed then.
+        """
+        values = {
+            x: self._conformed(x, value) for x, value in zip(self._inputs, self._ordered(args, named), strict=True)
+        }
+        with self._lock:
+            results = self._compute(values)
+        if self._returns == "nothing":
+            return None
+        return results[0] if self._returns == "one" else results
+
+    def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> Sequence[Any]:
+        if len(args) == len(self._inputs) and not named:
+            return args
+        values = dict(zip(self._inputs, args, strict=False))
+        names = {x.name: x for x in self._inputs if x.name}
+        for name, value in named.items():
+            if name not in names or names[name] in values:
+                problem = "given twice" if name in names else "no input of that name"
+                raise TypeError(f"{self!r}: argument {name!r}: {problem}; the inputs are {self._inputs}")
+            values[names[name]] = value
+        if len(args) > len(self._inputs) or len(values) < len(self._inputs):
+            missing = [x for x in self._inputs if x not in values]
+            raise TypeError(
+                f"{self!r} takes {len(self._inputs)} arguments, {len(args) + len(named)} given"
+                + (f"; missing: {missing}" if missing else "")
+            )
+        return [values[x] for x in self._inputs]
+
+    def _conformed(self, x: Variable, value: Any) -> np.ndarray:
+        if (
+            type(value) is np.ndarray
+            and value.dtype == x.dtype
+            and value.flags.c_contiguous
+            and value.flags.aligned
+            and x.type.admits(value.shape)
+        ):
+            return value
+        place = self._inputs.index(x)
+        return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
+
+    def _compute(self, values: dict[Variable, np.ndarray]) -> list[np.ndarray]:
+        if self._shapes is None:
+            results = evaluate(self._outputs, values)
+            for variable, new in zip(self._updated, results[self._returned :], strict=True):
+                _check_update(variable, new)
+            returned = [np.array(value, order="C") for value in results[: self._returned]]
+            for variable, new in zip(self._updated, results[self._returned :], strict=True):
+                variable.set_value(new)
+            return returned
+        executable, integers = self._executable(values)
+        for variable in executable.built.written:
+            if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
+                variable.set_value(variable.storage)
+        if self.profile is None:
+            returned, renewed = executable.run(values, integers)
+        else:
+            returned, renewed = self._profiled(executable, values, integers)
+        for variable, array in renewed.items():
+            variable.set_value(array, borrow=True)
+            variable.lent = False
+        return returned
+
+    def _profiled(
+        self, executable: Executable, values: dict[Variable, np.ndarray], integers: dict[Variable, int]
+    ) -> tuple[list[np.ndarray], dict[SharedVariable, np.ndarray]]:
+        assert self.profile is not None
+        program = executable.program
+        calls, start = program.calls, time.perf_counter()
+        program.record_timings()
+        result = executable.run(values, integers)
+        self.profile.add(executable, time.perf_counter() - start, program.calls - calls)
+        return result
+
+    def _executable(self, values: Mapping[Variable, np.ndarray]) -> tuple[Executable, dict[Variable, int]]:
+        """Return the program for the shapes of the arguments, and the integers that decide them."""
+        shapes = self._shapes
+        assert shapes is not None
+        arrays = {**values, **{x: x.storage for x in self._shared}}
+        key: tuple[Any, ...] = tuple(array.shape for array in arrays.values())
+        integers = {x: int(arrays[x]) for x in shapes.scalars}
+        types = None
+        if shapes.prologue:
+            types = {x: TensorType(x.dtype, array.shape) for x, array in arrays.items()}
+            key += shapes.resolve(types, integers)
+        executable = self._executables.get(key)
+        if executable is None:
+            types = types or {x: TensorType(x.dtype, array.shape) for x, array in arrays.items()}
+            executable = self._specialized(types, integers)
+            self._executables[key] = executable
+            if len(self._executables) > MOST_SPECIALIZATIONS:
+                self._executables.popitem(last=False)
+        else:
+            self._executables.move_to_end(key)
+        return executable, integers
+
+    def _specialized(self, types: dict[Variable, TensorType], integers: dict[Variable, int]) -> Executable:
+        profile = self.profile or Profile()
+        assert self._shapes is not None
+        with profile.stage("specialize"):
+            graph = self._shapes.specialize(types, integers)
+        with profile.stage("plan"):
+            shapes = {x: x.storage.shape for x in self._shared}
+            built = build(graph, self._returned, self._updated, shapes)
+        with profile.stage("kernels"):
+            return Executable(built, self._arena)
+
+
+def function(
+    inputs: Sequence[Variable],
+    outputs: Any = None,
+    mode: str | None = None,
+    updates: Pairs | None = None,
+    givens: Pairs | None = None,
+    no_default_updates: bool = False,
+    name: str | None = None,
+    allow_input_downcast: bool | None = None,
+    profile: bool = False,
+    on_unused_input: str = "raise",
+) -> Function:
+    """Compile expressions into a function (`theano.function`).
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+        What the function is called with.
+    outputs : Variable, sequence of Variable, or None
+        What it returns: an array, a list of arrays, or None.
+    mode : {'compiled', 'reference'}, optional
+        'compiled' (the default, also 'FAST_RUN') runs native kernels; 'reference' (also 'FAST_COMPILE') runs
+        each op in NumPy.
+    updates : dict, or sequence of pairs
+        For shared variables, the expressions of their new values. All are computed from the old values; a call that
+        fails changes none.
+    givens : dict, or sequence of pairs
+        Variables, and what stands for them in the outputs and updates.
+    no_default_updates : bool
+        Leave out the default updates of shared variables, such as the states of random streams.
+    name : str, optional
+        For messages.
+    allow_input_downcast : bool, optional
+        Whether arguments may lose precision: yes, no, or (None) only Python floats.
+    profile : bool
+        Measure every step: see `Function.profile`.
+    on_unused_input : {'raise', 'warn', 'ignore'}
+        What happens for an input that nothing depends on.
+
+    Returns
+    -------
+    Function
+
+    Raises
+    ------
+    MissingInputError
+        If the expressions need a variable that is no input.
+    UnusedInputError
+        For an input that nothing depends on.
+    DTypeError, ShapeError
+        For an update or a given that does not fit its variable.
+
+    Examples
+    --------
+    >>> from arignote.engine.types import TensorType
+    >>> x = TensorType("float64", (None,))("x")
+    >>> square = function([x], x**2)
+    >>> square([1.0, 2.0, 3.0])
+    array([1., 4., 9.])
+    """
+    inputs = list(inputs)
+    for place, x in enumerate(inputs):
+        if not isinstance(x, Variable) or isinstance(x, Constant | SharedVariable):
+            raise DTypeError(
+                f"function: input {place}", expected="a variable such as matrix('x')", actual=repr(x),
+                fix="shared variables and constants are found by themselves: leave them out",
+            )  # fmt: skip
+    if len(set(inputs)) < len(inputs):
+        raise DTypeError("function: inputs", expected="each variable once", actual=repr(inputs))
+    if (mode or "compiled") not in _MODES:
+        raise DTypeError("function: mode", expected="one of " + ", ".join(_MODES), actual=repr(mode))
+    returned = [] if outputs is None else [outputs] if not isinstance(outputs, list | tuple) else list(outputs)
+    expressions = [as_variable(x) for x in returned]
+    new_values = _updates(updates)
+    replace = {as_variable(old): _given(as_variable(old), new) for old, new in _pairs(givens, "givens")}
+    every = [*expressions, *new_values.values()]
+    if not no_default_updates:
+        reached = ancestors([*every, *replace.values()])
+        for variable in reached:
+            if isinstance(variable, SharedVariable) and variable.default_update is not None:
+                new_values.setdefault(variable, variable.default_update)
+        every = [*expressions, *new_values.values()]
+    every = clone_replace(every, replace)
+    _check_inputs(inputs, every, on_unused_input)
+    # An input may stand inside of the graph: what computes it is cut off.
+    cut = {x: Variable(x.type, name=x.name) for x in inputs if x.owner is not None}
+    every = clone_replace(every, dict(cut))
+    return Function(
+        [cut.get(x, x) for x in inputs],
+        every[: len(expressions)],
+        list(zip(new_values, every[len(expressions) :], strict=True)),
+        returns="nothing" if outputs is None else "list" if isinstance(outputs, list | tuple) else "one",
+        mode=_MODES[mode or "compiled"],
+        name=name,
+        downcast=allow_input_downcast,
+        profile=profile,
+    )
+
+
+def _pairs(pairs: Pairs | None, argument: str) -> list[tuple[Any, Any]]:
+    result = list(pairs.items() if isinstance(pairs, Mapping) else pairs or ())
+    if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in result):
+        raise DTypeError(f"function: {argument}", expected="a dict, or pairs (variable, expression)", actual=repr(result))
+    return [(old, new) for old, new in result]
+
+
+def _updates(updates: Pairs | None) -> dict[SharedVariable, Variable]:
+    result: dict[SharedVariable, Variable] = {}
+    for variable, new in _pairs(updates, "updates"):
+        if not isinstance(variable, SharedVariable):
+            raise DTypeError("function: updates", expected="shared variables to update", actual=repr(variable))
+        if variable in result:
+            raise DTypeError("function: updates", expected="one update a variable", actual=f"two of {variable!r}")
+        result[variable] = _fitted(variable, as_variable(new), f"function: update of {variable!r}")
+    return result
+
+
+def _given(old: Variable, new: Any) -> Variable:
+    return _fitted(old, as_variable(new), f"function: given for {old!r}")
+
+
+def _fitted(old: Variable, new: Variable, where: str) -> Variable:
+    """Return an expression in the dtype of the variable it stands for, if that loses nothing."""
+    if new.ndim != old.ndim:
+        raise ShapeError(where, expected=f"{old.ndim} dimensions ({old.type})", actual=str(new.type), origin=new.origin)
+    if upcast(old.dtype, new.dtype) != old.dtype:
+        raise DTypeError(
+            where,
+            expected=old.dtype,
+            actual=f"{new!r} of type {new.type}",
+            fix=f"cast the expression to {old.dtype}, or make what it is computed from {old.dtype} "
+            "(constants such as learning rates, labels, config.floatX)",
+            origin=new.origin,
+        )
+    return cast(new, old.dtype)
+
+
+def _check_inputs(inputs: Sequence[Variable], outputs: Sequence[Variable], on_unused: str) -> None:
+    used = set(ancestors(outputs))
+    for x in inputs:
+        if x in used or on_unused == "ignore":
+            continue
+        error = UnusedInputError(
+            f"function: input {x!r} is not used",
+            expected="inputs that an output or an update depends on",
+            fix="leave it out, or pass on_unused_input='ignore'",
+        )
+        if on_unused == "raise":
+            raise error
+        import warnings
+
+        warnings.warn(str(error), stacklevel=3)
+    given = set(inputs)
+    missing = []
+    pending, seen = list(outputs), set()
+    while pending:  # walk back, but not through the inputs
+        x = pending.pop()
+        if x in seen or x in given:
+            continue
+        seen.add(x)
+        if x.owner is not None:
+            pending.extend(x.owner.inputs)
+        elif not isinstance(x, Constant | SharedVariable):
+            missing.append(x)
+    if missing:
+        raise MissingInputError(
+            f"function: the expressions depend on {missing[0]!r}, which is no input",
+            expected=f"{missing[0]!r} of type {missing[0].type} among the inputs, or in givens",
+            actual=f"inputs {list(inputs)}",
+            fix=f"add it: function([..., {missing[0]!r}], ...)",
+        )
+
+
+def _check_update(variable: SharedVariable, new: np.ndarray) -> None:
+    if not variable.type.admits(new.shape):
+        raise ShapeError(f"update of {variable!r}", expected=str(variable.type), actual=f"shape {new.shape}")
+
+
+def _evaluate(expression: Variable, values: dict[Variable, Any]) -> np.ndarray:
+    result: np.ndarray = function(list(values), expression, on_unused_input="ignore")(*values.values())
+    return result
+
+
+register_evaluator(_evaluate)

@@ -1,0 +1,75 @@
+"""Where the time of a compiled function goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from arignote.compile.executable import Executable
+from arignote.engine.graph import op_name
+
+
+@dataclass
+class Profile:
+    """The times of a function compiled with ``profile=True``.
+
+    Attributes
+    ----------
+    calls : int
+        Calls of the function.
+    native_calls : int
+        Calls of native code: one a call of the function.
+    seconds : float
+        Time in calls, without compiling.
+    stages : dict of str to float
+        Seconds of compiling, by stage: 'rewrite', 'specialize', 'plan', 'kernels'.
+    steps : dict of str to (float, int)
+        Seconds, and the number of runs, of each step.
+    arena : int
+        Bytes of the largest arena.
+    """
+
+    calls: int = 0
+    native_calls: int = 0
+    seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, tuple[float, int]] = field(default_factory=dict)
+    arena: int = 0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage of compiling."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
+
+    def add(self, executable: Executable, seconds: float, native_calls: int) -> None:
+        """Add one call of the function."""
+        self.calls += 1
+        self.native_calls += native_calls
+        self.seconds += seconds
+        self.arena = max(self.arena, executable.built.arena)
+        for number, (step, (start, stop)) in enumerate(
+            zip(executable.built.steps, executable.program.timings.tolist(), strict=True)
+        ):
+            shape = "x".join(str(extent) for extent in step.writes[0].shape) or "scalar"
+            name = f"{number:3d} {op_name(step.node.op)} {step.spec.function} {shape}"
+            total, runs = self.steps.get(name, (0.0, 0))
+            self.steps[name] = (total + (stop - start) * 1e-9, runs + 1)
+
+    def summary(self) -> str:
+        """Return a table: the share, the time a call, and the name of each step, longest first."""
+        total = sum(seconds for seconds, _ in self.steps.values()) or 1.0
+        lines = [
+            f"{self.calls} calls, {self.native_calls} native calls, {self.seconds * 1e3:.3f} ms; "
+            f"arena {self.arena / 1024:.0f} KiB",
+            "compiling: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.stages.items()),
+            " share        us  step",
+        ]
+        for name, (seconds, runs) in sorted(self.steps.items(), key=lambda item: -item[1][0]):
+            lines.append(f"{seconds / total:6.1%} {seconds / runs * 1e6:9.2f}  {name}")
+        return "\n".join(lines)

@@ -1,0 +1,204 @@
+"""From a graph with open shapes to one whose extents are all numbers.
+
+At a call, integers decide shapes: the extents of the arguments, and integer scalars such as the `i` of
+``x[i * B : (i + 1) * B]``. `Shapes` resolves them, without computing any array, into a key; a graph is specialised once for
+each key. What stays open in it are offsets: where a slice begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arignote.engine.errors import GraphError
+from arignote.engine.evaluate import infer_concrete
+from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
+from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.ops.index import Subtensor, SubtensorGradient
+from arignote.engine.ops.shape import ARange, ShapeOf
+from arignote.engine.origin import inherit
+from arignote.engine.rewrite import rewrite
+from arignote.engine.rules import ALL
+from arignote.engine.types import TensorType
+
+#: Ops whose shape inputs say more than a shape: where something begins.
+_OFFSETS = (Subtensor, SubtensorGradient, ARange)
+
+
+@dataclass(frozen=True)
+class Sized(Op):
+    """An op whose output shape is stated, because its inputs decide it at each call anew."""
+
+    op: Op
+    types: tuple[TensorType, ...]
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        return self.types
+
+    @property
+    def shape_inputs(self) -> tuple[int, ...] | slice:  # type: ignore[override]  # the inner op's
+        """Those of the op."""
+        return self.op.shape_inputs
+
+
+@dataclass(frozen=True)
+class Specialized:
+    """A specialised graph.
+
+    Parameters
+    ----------
+    outputs : list of Variable
+    sources : dict
+        For each input of it, the variable of the open graph that it stands for.
+    """
+
+    outputs: list[Variable]
+    sources: dict[Variable, Variable]
+
+    def source(self, x: Variable) -> Variable:
+        """Return the variable of the open graph that an input stands for."""
+        return self.sources[x]
+
+
+Known = dict[Variable, TensorType]
+Integers = dict[Variable, int]
+
+
+class Shapes:
+    """What decides the shapes of a graph.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    """
+
+    def __init__(self, outputs: Sequence[Variable]) -> None:
+        self.outputs = list(outputs)
+        self.nodes = walk(outputs)
+        #: Integer scalars that depend on the values of integer arguments.
+        self.from_arguments: set[Variable] = set()
+        self.open = self._nodes_that_integers_size()
+        needed = [node.inputs[place] for node in self.open for place in node.shape_places]
+        self.prologue = walk([*needed, *(out for node in self.open for out in node.outputs)])
+        found = (x for node in self.prologue for x in node.inputs)
+        self.scalars = list(
+            dict.fromkeys(
+                x for x in [*found, *needed]
+                if x.owner is None and x.ndim == 0 and x.type.is_integer and not isinstance(x, Constant)
+            )
+        )  # fmt: skip
+
+    def _nodes_that_integers_size(self) -> list[Apply]:
+        """Return the nodes whose shape inputs depend on integer arguments; collect what does."""
+        from_arguments = self.from_arguments
+        result = []
+        for node in self.nodes:
+            if isinstance(node.op, ShapeOf):
+                continue
+            places = node.shape_places
+            if any(_is_argument(node.inputs[p]) or node.inputs[p] in from_arguments for p in places):
+                result.append(node)
+            if all(out.ndim == 0 and out.type.is_integer for out in node.outputs) and any(
+                _is_argument(x) or x in from_arguments for x in node.inputs
+            ):
+                from_arguments.update(node.outputs)
+        return result
+
+    def resolve(self, types: Known, integers: Integers) -> tuple[Any, ...]:
+        """Resolve the shapes that integers decide, and return them; fill in the integers on the way.
+
+        Parameters
+        ----------
+        types : dict
+            The concrete types of all inputs; those of the prologue's variables are added.
+        integers : dict
+            The values of `scalars`; those that follow from them are added.
+
+        Raises
+        ------
+        GraphError
+            If shapes do not fit, or depend on the elements of arrays.
+        """
+        for node in self.prologue:
+            _infer(node, types, integers)
+        return tuple(types[out].shape for node in self.open for out in node.outputs)
+
+    def specialize(self, types: Known, integers: Integers) -> Specialized:
+        """Return the graph for the shapes that `resolve` has seen.
+
+        Parameters
+        ----------
+        types, integers : dict
+            As `resolve` left them.
+        """
+        types, integers = dict(types), dict(integers)
+        sources: dict[Variable, Variable] = {}
+        mapping: dict[Variable, Variable] = {}
+
+        def stand_in(x: Variable) -> Variable:
+            """Make an input of the specialised graph for a variable of the open one."""
+            made = Variable(types[x], name=x.name)
+            sources[made] = x
+            return made
+
+        for x in [*self.outputs, *(x for node in self.nodes for x in node.inputs)]:
+            if x.owner is None and x not in mapping:
+                mapping[x] = x if isinstance(x, Constant) else stand_in(x)
+        opened = set(self.open)
+        for node in self.nodes:
+            _infer(node, types, integers)
+            op, inputs = node.op, [mapping[x] for x in node.inputs]
+            if node in opened:
+                for place in node.shape_places:
+                    x = node.inputs[place]
+                    if isinstance(x, Constant):
+                        continue
+                    # A bound is given by each call; an extent is as this specialisation has it.
+                    is_bound = isinstance(op, _OFFSETS)
+                    inputs[place] = stand_in(x) if is_bound else Constant(np.asarray(integers[x], "int64"))
+                if isinstance(op, _OFFSETS):
+                    op = Sized(op, tuple(types[out] for out in node.outputs))
+            with inherit(node.origin):
+                made = Apply(op, inputs).outputs
+            for old, new in zip(node.outputs, made, strict=True):
+                new.name = old.name
+                is_fixed = old in integers and old not in self.from_arguments
+                mapping[old] = Constant(np.asarray(integers[old], old.dtype)) if is_fixed else new
+        return Specialized(rewrite([mapping[x] for x in self.outputs], ALL), sources)
+
+
+def _is_argument(x: Variable) -> bool:
+    return x.owner is None and not isinstance(x, Constant) and x.ndim == 0 and x.type.is_integer
+
+
+def _infer(node: Apply, types: Known, integers: Integers) -> None:
+    """Add a node's output types, and its value where it is an integer that is known."""
+    for x in node.inputs:
+        if isinstance(x, Constant) and x not in types:
+            types[x] = x.type
+            if x.ndim == 0 and x.type.is_integer:
+                integers[x] = int(x.value)
+    values = [integers.get(x) for x in node.inputs]
+    for place in node.shape_places:
+        if values[place] is None:
+            raise GraphError(
+                f"{op_name(node.op)}: its shape depends on {node.inputs[place]!r}, which is computed from the elements "
+                "of an array",
+                expected="a shape decided by integer inputs and by shapes",
+                fix="compile with mode='reference', which computes every op as it comes",
+                origin=node.origin,
+            )
+    if node.outputs[0] in types:
+        return
+    inferred = infer_concrete(node, [types[x] for x in node.inputs], values)
+    for out, kind in zip(node.outputs, inferred, strict=True):
+        types[out] = kind
+    out = node.outputs[0]
+    if isinstance(node.op, ShapeOf):
+        integers[out] = int(types[node.inputs[0]].shape[node.op.axis] or 0)
+    elif out.ndim == 0 and out.type.is_integer and isinstance(node.op, Elementwise) and None not in values:
+        arrays = [np.asarray(value, x.dtype) for value, x in zip(values, node.inputs, strict=True)]
+        integers[out] = int(node.op.perform(*arrays)[0])
