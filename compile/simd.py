@@ -79,11 +79,11 @@ def tile_shape(rows: int, columns: int, unit: VectorUnit, *, column_loads: int, 
         tiles = -(-rows // i) * -(-columns // j)
         step = max(i * j / 2, (i * row_loads + j * column_loads) / 2, FMA_LATENCY)
         ragged = rows % i != 0
-        return (tiles * (step + 0.5), ragged, i * row_loads + j * column_loads)
+        return (tiles * (step + 0.5) * (1.1 if ragged else 1.0), i * row_loads + j * column_loads)
 
     shapes = (
         (i, j)
         for i, j in itertools.product(range(1, min(rows, 16) + 1), range(1, min(columns, 8) + 1))
-        if i * j + j + 1 <= unit.registers
+        if i * j + j + 1 <= unit.registers - unit.registers // 16
     )
     return min(shapes, key=cycles)

@@ -32,7 +32,7 @@ from arignote.compile.kernels.plan import Plan
 from arignote.compile.simd import VectorUnit, tile_shape
 
 BLOCK_VECTORS = 64  # vectors of positions that a task of a correlation computes at a time
-CHUNK_POSITIONS = 512  # positions over which a tile of a filter gradient adds up before it adds to memory
+CHUNK_POSITIONS = 1024  # positions over which a tile of a filter gradient adds up before it adds to memory
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,14 @@ class ConvAxis:
         """Count the positions at which the filter lies within the padded image."""
         return (self.extent + self.low + self.high - (self.taps - 1) * self.dilation - 1) // self.stride + 1
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """The first tap that the filter's positions meet, and the step to the next."""
+        return (self.taps - 1, -1) if self.flip else (0, 1)
+
     def _index(self, tap: int) -> int:
-        return self.taps - 1 - tap if self.flip else tap
+        first, step = self.order
+        return first + step * tap
 
     def forward(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
         """Lay out the image, and say where each tap reads it."""
@@ -510,11 +516,15 @@ class FilterGradient(Plan):
         return max(1, min(32, self.geometry.filters) // filters), max(1, min(144, self.taps // 4) // taps)
 
     @property
+    def offsets_bytes(self) -> int:
+        """Bytes of scratch memory for the offsets of a task's taps."""
+        return -(-8 * self.tile[1] * self.tiles[1] // 64) * 64
+
+    @property
     def scratch_bytes(self) -> int:
-        """Bytes of scratch memory a thread needs."""
-        filters, taps = self.tile
-        vectors = -(-filters * taps // self.lanes)
-        return 64 + vectors * self.lanes * np.dtype(self.dtype).itemsize
+        """Bytes of scratch memory a thread needs: one vector for each sum of a task."""
+        (filters, taps), (filter_tiles, tap_tiles) = self.tile, self.tiles
+        return self.offsets_bytes + filters * filter_tiles * taps * tap_tiles * self.unit.size
 
     def tasks(self, images: int) -> int:
         """Count the tasks, whatever the number of images."""
@@ -525,65 +535,70 @@ class FilterGradient(Plan):
 def filter_gradient(**parameters):
     """Build the kernel of a :class:`FilterGradient`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
-    from arignote.compile.tile import inner
+    from arignote.compile.tile import fold, inner
 
     plan = FilterGradient.of(**parameters)
     (filters, columns), (filter_tiles, column_tiles) = plan.tile, plan.tiles
     all_filters, all_columns, positions = plan.geometry.filters, plan.taps, plan.positions
-    height, width = filters * filter_tiles, columns * column_tiles
-    images_packing, gradient_packing = plan.image_packing, plan.gradient_packing
-    image_size, channel_size = images_packing.image_size, images_packing.channel_size
-    gradient_image, gradient_plane = gradient_packing.image_size, gradient_packing.channel_size
-    taps = plan.geometry.filter_size
-    filter_columns = plan.geometry.columns.taps
+    height, width, tile_size = filters * filter_tiles, columns * column_tiles, filters * columns * plan.lanes
+    packing, gradient_packing = plan.image_packing, plan.gradient_packing
+    image_size, channel_size, pitch = packing.image_size, packing.channel_size, packing.pitch
+    gradient_image, gradient_channel = gradient_packing.image_size, gradient_packing.channel_size
+    filter_size, phase_size = plan.geometry.filter_size, packing.rows.length * pitch
     row_axis, column_axis = plan.geometry.rows, plan.geometry.columns
-    flip_rows, flip_columns = row_axis.flip, column_axis.flip
-    filter_rows = row_axis.taps
     row_stride, row_dilation = row_axis.stride, row_axis.dilation
-    column_stride, column_dilation = column_axis.stride, column_axis.dilation
-    pitch = images_packing.pitch
-    phase_size = images_packing.rows.length * pitch
+    column_stride, column_dilation, breadth = column_axis.stride, column_axis.dilation, column_axis.taps
+    (first_row, row_step), (first_column, column_step) = row_axis.order, column_axis.order
+    offsets_bytes = plan.offsets_bytes
     chunk = min(positions, CHUNK_POSITIONS)
     group = max(1, CHUNK_POSITIONS // positions)
     pointer, sums_of, offsets_of = pointer_to(plan.dtype), cast_to(plan.dtype), cast_to("int64")
     tile = inner(plan.dtype, plan.lanes, filters, columns, tail=False)
+    add_lanes = fold(plan.dtype, plan.lanes, filters * columns)
 
     def kernel(args, scratch, begin, end):
         packed, gradient, result = pointer(args[0]), pointer(args[1]), pointer(args[2])
         images = args[3]
-        offsets, sums = offsets_of(scratch), sums_of(advance(scratch, 64))
+        offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
         across = (all_columns + width - 1) // width
         for task in range(begin, end):
             top, left = task // across * height, task % across * width
             bottom, right = min(all_filters, top + height), min(all_columns, left + width)
-            image = 0
-            while image < images or image == 0:
-                blocks = min(group, images - image)
+            for j in range(width):
+                index = min(left + j, right - 1)
+                channel, tap = index // filter_size, index % filter_size
+                r = (first_row + row_step * (tap // breadth)) * row_dilation
+                s = (first_column + column_step * (tap % breadth)) * column_dilation
+                phase = r % row_stride * column_stride + s % column_stride
+                distance = r // row_stride * pitch + s // column_stride
+                offsets[j] = channel * channel_size + phase * phase_size + distance
+            for image in range(0, max(images, 1), group):
                 for position in range(0, positions, chunk):
-                    count = min(chunk, positions - position)
-                    add = image > 0 or position > 0
+                    total = sums
                     for row in range(top, bottom, filters):
                         for column in range(left, right, columns):
-                            for j in range(columns):
-                                index = min(column + j, right - 1)
-                                channel, tap = index // taps, index % taps
-                                r, s = tap // filter_columns, tap % filter_columns
-                                r = (filter_rows - 1 - r if flip_rows else r) * row_dilation
-                                s = (filter_columns - 1 - s if flip_columns else s) * column_dilation
-                                phase = r % row_stride * column_stride + s % column_stride
-                                offset = phase * phase_size + r // row_stride * pitch + s // column_stride
-                                offsets[j] = channel * channel_size + offset
                             tile(
-                                blocks, count,
-                                advance(gradient, image * gradient_image + row * gradient_plane + position),
-                                gradient_plane, gradient_image, bottom - row,
-                                advance(packed, image * image_size + position), offsets, image_size, sums,
-                            )  # fmt: skip
-                            for i in range(min(filters, bottom - row)):
-                                for j in range(min(columns, right - column)):
-                                    place = (row + i) * all_columns + column + j
-                                    result[place] = sums[i * columns + j] + (result[place] if add else 0)
-                image += group
+                                min(group, images - image),
+                                min(chunk, positions - position),
+                                advance(gradient, image * gradient_image + row * gradient_channel + position),
+                                gradient_channel,
+                                gradient_image,
+                                bottom - row,
+                                advance(packed, image * image_size + position),
+                                advance(offsets, column - left),
+                                image_size,
+                                total,
+                                image > 0 or position > 0,
+                            )
+                            total = advance(total, tile_size)
+            total = sums
+            for row in range(top, bottom, filters):
+                for column in range(left, right, columns):
+                    add_lanes(total)
+                    for i in range(min(filters, bottom - row)):
+                        for j in range(min(columns, right - column)):
+                            result[(row + i) * all_columns + column + j] = total[i * columns + j]
+                    total = advance(total, tile_size)
         return 0
 
     return kernel

@@ -1,16 +1,12 @@
-"""Matrix products of two matrices with any strides.
+"""Matrix products of matrices with any strides.
 
-``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the shape is
-baked in, so one kernel serves every shape. Which kernel, follows from the operand that is contiguous:
+``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the shape
+is baked in, so one kernel serves every shape:
 
-========================  ==============================================  =======
-kernel                    needs                                           serves
-========================  ==============================================  =======
-:func:`outer_product`     rows of B contiguous, any strides of A          A B, Aᵀ B
-:func:`inner_product`     A and B both contiguous along the reduction     A Bᵀ
-========================  ==============================================  =======
-
-The case left over, Aᵀ Bᵀ, needs a copy of one operand; so does any other layout.
+- an :func:`outer_product` reads B by rows. If they are not contiguous, or read many times, it copies a panel of
+  them first (`packed`); A may have any strides.
+- an :func:`inner_product` wants A and B both contiguous along the reduction, as in A Bᵀ. It is for few rows of A,
+  which would not pay for the copy.
 """
 
 from dataclasses import dataclass
@@ -27,8 +23,8 @@ MANY_ROWS = 64  # from here on, one tile serves every number of rows
 class OuterProduct(Plan):
     """How a product with contiguous rows of B is cut into tasks: columns of register tiles.
 
-    Arguments of the kernel: the addresses of A, B and C; M, N, K; the strides of A along i and along k and of B
-    along k, in elements.
+    Arguments of the kernel: the addresses of A, B and C; M, N, K; the strides in elements of A along i and k,
+    and of B along k and j (which is 1 unless `packed`).
 
     Parameters
     ----------
@@ -61,7 +57,7 @@ class OuterProduct(Plan):
     def choose(cls, rows: int, dtype: str, unit: VectorUnit, accumulate: bool = False) -> "OuterProduct":
         """Choose for a typical number of rows; the kernel is right for every number."""
         many = rows >= MANY_ROWS
-        tile = tile_shape(MANY_ROWS if many else max(rows, 1), 64, unit, column_loads=1 if many else 2)
+        tile = tile_shape(5040, 2, unit, column_loads=1) if many else tile_shape(max(rows, 1), 64, unit, column_loads=2)
         row_tiles = 16 if many else -(-max(rows, 1) // tile[0])
         return cls(dtype, unit.lanes(dtype), *tile, row_tiles, packed=many, accumulate=accumulate)
 
@@ -89,7 +85,7 @@ def outer_product(**parameters):
     def kernel(args, scratch, begin, end):
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k = args[3], args[4], args[5]
-        a_row, a_column, b_row = args[6], args[7], args[8]
+        a_row, a_column, b_row, b_column = args[6], args[7], args[8], args[9]
         panel = panel_of(scratch)
         across = (n + width - 1) // width
         for task in range(begin, end):
@@ -98,12 +94,17 @@ def outer_product(**parameters):
             done = 0
             while done < k or done == 0:
                 steps = min(depth, k - done)
-                right = advance(b, done * b_row + left)
-                right_step = b_row
+                right, right_step = advance(b, done * b_row + left * b_column), b_row
                 if packed:
-                    for step in range(steps):
+                    if b_column == 1:
+                        for step in range(steps):
+                            for column in range(columns):
+                                panel[step * width + column] = right[step * b_row + column]
+                    else:
                         for column in range(columns):
-                            panel[step * width + column] = right[step * b_row + column]
+                            for step in range(steps):
+                                panel[step * width + column] = right[step * b_row + column * b_column]
+                    for step in range(steps):
                         for column in range(columns, width):
                             panel[step * width + column] = 0
                     right, right_step = panel, width
@@ -135,8 +136,6 @@ class InnerProduct(Plan):
         Shape of the register tile.
     row_tiles, column_tiles : int
         Tiles of one task, down and across.
-    depth : int
-        Elements of the reduction for which the rows of a task stay in the first-level cache.
     accumulate : bool
         Whether the product is added to C, or replaces it.
     """
@@ -147,7 +146,6 @@ class InnerProduct(Plan):
     columns: int
     row_tiles: int
     column_tiles: int
-    depth: int = 512
     accumulate: bool = False
 
     @classmethod
@@ -157,14 +155,14 @@ class InnerProduct(Plan):
         return cls(dtype, unit.lanes(dtype), *tile, row_tiles=4, column_tiles=8, accumulate=accumulate)
 
     @property
-    def _offset_bytes(self) -> int:
+    def offsets_bytes(self) -> int:
+        """Bytes of scratch memory for the offsets of a tile's rows of B."""
         return -(-8 * self.columns // 64) * 64
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes of scratch memory a thread needs."""
-        vectors = -(-self.rows * self.columns // self.lanes)
-        return self._offset_bytes + vectors * self.lanes * np.dtype(self.dtype).itemsize
+        return self.offsets_bytes + self.rows * self.columns * self.lanes * np.dtype(self.dtype).itemsize
 
     def tasks(self, rows: int, columns: int) -> int:
         """Count the tasks for a C of `rows` by `columns`."""
@@ -174,38 +172,45 @@ class InnerProduct(Plan):
 def inner_product(**parameters):
     """Build the kernel of an :class:`InnerProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
-    from arignote.compile.tile import inner
+    from arignote.compile.tile import fold, inner
 
     plan = InnerProduct(**parameters)
-    rows, columns, depth, accumulate = plan.rows, plan.columns, plan.depth, plan.accumulate
-    height, width, offset_bytes = rows * plan.row_tiles, columns * plan.column_tiles, plan._offset_bytes
+    rows, columns, accumulate = plan.rows, plan.columns, plan.accumulate
+    height, width, offsets_bytes = rows * plan.row_tiles, columns * plan.column_tiles, plan.offsets_bytes
     pointer, sums_of, offsets_of = pointer_to(plan.dtype), cast_to(plan.dtype), cast_to("int64")
     tile = inner(plan.dtype, plan.lanes, rows, columns, tail=True)
+    add_lanes = fold(plan.dtype, plan.lanes, rows * columns)
 
     def kernel(args, scratch, begin, end):
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k, a_row, b_row = args[3], args[4], args[5], args[6], args[7]
-        offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offset_bytes))
+        offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
         across = (n + width - 1) // width
         for task in range(begin, end):
             top, left = task // across * height, task % across * width
             bottom, right = min(m, top + height), min(n, left + width)
-            done = 0
-            while done < k or done == 0:
-                add = accumulate or done > 0
-                for column in range(left, right, columns):
-                    for j in range(columns):
-                        offsets[j] = min(j, right - column - 1) * b_row
-                    for row in range(top, bottom, rows):
-                        tile(
-                            1, min(depth, k - done), advance(a, row * a_row + done), a_row, 0, bottom - row,
-                            advance(b, column * b_row + done), offsets, 0, sums,
-                        )  # fmt: skip
-                        for i in range(min(rows, bottom - row)):
-                            for j in range(min(columns, right - column)):
-                                place = (row + i) * n + column + j
-                                c[place] = sums[i * columns + j] + (c[place] if add else 0)
-                done += depth
+            for column in range(left, right, columns):
+                for j in range(columns):
+                    offsets[j] = min(j, right - column - 1) * b_row
+                for row in range(top, bottom, rows):
+                    tile(
+                        1,
+                        k,
+                        advance(a, row * a_row),
+                        a_row,
+                        0,
+                        bottom - row,
+                        advance(b, column * b_row),
+                        offsets,
+                        0,
+                        sums,
+                        False,
+                    )
+                    add_lanes(sums)
+                    for i in range(min(rows, bottom - row)):
+                        for j in range(min(columns, right - column)):
+                            place = (row + i) * n + column + j
+                            c[place] = sums[i * columns + j] + (c[place] if accumulate else 0)
         return 0
 
     return kernel
