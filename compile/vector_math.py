@@ -440,16 +440,6 @@ def emit_sign(x: Real) -> Real:
     return x.choose(x > 0.0, 1.0, x.choose(x < 0.0, -1.0, x.choose(x.equals(0.0), 0.0, x)))
 
 
-def emit_maximum(x: Real, y: Real) -> Real:
-    """Return the larger; NaN if either is NaN."""
-    return x.choose(x.is_nan(), x, x.choose(x > y, x, y))
-
-
-def emit_minimum(x: Real, y: Real) -> Real:
-    """Return the smaller; NaN if either is NaN."""
-    return x.choose(x.is_nan(), x, x.choose(x < y, x, y))
-
-
 def emit_isinf(x: Real) -> ir.Value:
     """Return the mask of the infinities."""
     return x.call("llvm.fabs").equals(inf)
@@ -594,8 +584,8 @@ NAMESPACE: dict[str, Any] = {
     "isnan": _unary("isnan", Real.is_nan, _never, types.boolean),
     "log": _unary("log", emit_log),
     "log1p": _unary("log1p", emit_log1p),
-    "maximum": _binary("maximum", emit_maximum, _integer_choice(">")),
-    "minimum": _binary("minimum", emit_minimum, _integer_choice("<")),
+    "maximum": _binary("maximum", _llvm("maximum"), _integer_choice(">")),
+    "minimum": _binary("minimum", _llvm("minimum"), _integer_choice("<")),
     "power": _power,
     "sign": _unary("sign", emit_sign, _integer_sign),
     "sin": _unary("sin", _llvm("sin")),

@@ -1,0 +1,127 @@
+"""Softmax of the rows of a matrix, its logarithm and its gradient.
+
+Matrices are C-contiguous, of any extents. A task is a block of `ROWS_OF_A_TASK` rows, the last one perhaps
+smaller: see `tasks`. Rows that hold a NaN or +inf, or nothing but -inf, become NaN, as the formulas say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+Kernel = Callable[[Any, Any, int, int], int]
+
+ROWS_OF_A_TASK = 8
+
+
+def tasks(rows: int) -> int:
+    """Count the tasks of a matrix of so many rows."""
+    return -(-rows // ROWS_OF_A_TASK)
+
+
+def softmax(*, dtype: str) -> Kernel:
+    """Build the kernel of ``exp(x - max(x)) / sum(exp(x - max(x)))`` of each row.
+
+    Arguments of the kernel: the addresses of the matrix and of the result; the numbers of rows and columns.
+
+    Parameters
+    ----------
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    """
+    import numba
+
+    from ..intrinsics import advance, pointer_to
+    from ..vector_math import NAMESPACE
+
+    exp, maximum = NAMESPACE["exp"], NAMESPACE["maximum"]
+    elements = pointer_to(dtype)
+    number = getattr(numba, dtype)
+
+    def kernel(args, scratch, begin, end):
+        rows, columns = args[2], args[3]
+        for row in range(begin * ROWS_OF_A_TASK, min(end * ROWS_OF_A_TASK, rows)):
+            x, y = advance(elements(args[0]), row * columns), advance(elements(args[1]), row * columns)
+            largest = number(-inf)
+            for j in range(columns):
+                largest = maximum(largest, x[j])
+            total = number(0)
+            for j in range(columns):
+                power = exp(x[j] - largest)
+                y[j] = power
+                total += power
+            for j in range(columns):
+                y[j] /= total
+        return 0
+
+    return kernel
+
+
+def log_softmax(*, dtype: str) -> Kernel:
+    """Build the kernel of ``x - max(x) - log(sum(exp(x - max(x))))`` of each row.
+
+    Arguments of the kernel: the addresses of the matrix and of the result; the numbers of rows and columns.
+
+    Parameters
+    ----------
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    """
+    import numba
+
+    from ..intrinsics import advance, pointer_to
+    from ..vector_math import NAMESPACE
+
+    exp, log, maximum = NAMESPACE["exp"], NAMESPACE["log"], NAMESPACE["maximum"]
+    elements = pointer_to(dtype)
+    number = getattr(numba, dtype)
+
+    def kernel(args, scratch, begin, end):
+        rows, columns = args[2], args[3]
+        for row in range(begin * ROWS_OF_A_TASK, min(end * ROWS_OF_A_TASK, rows)):
+            x, y = advance(elements(args[0]), row * columns), advance(elements(args[1]), row * columns)
+            largest = number(-inf)
+            for j in range(columns):
+                largest = maximum(largest, x[j])
+            total = number(0)
+            for j in range(columns):
+                total += exp(x[j] - largest)
+            shift = log(total)
+            for j in range(columns):
+                y[j] = (x[j] - largest) - shift
+        return 0
+
+    return kernel
+
+
+def softmax_gradient(*, dtype: str) -> Kernel:
+    """Build the kernel of ``(g - sum(g*y)) * y`` of each row, for a gradient g with respect to y = softmax(x).
+
+    Arguments of the kernel: the addresses of g, of y and of the result; the numbers of rows and columns.
+
+    Parameters
+    ----------
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    """
+    import numba
+
+    from ..intrinsics import advance, pointer_to
+
+    elements = pointer_to(dtype)
+    number = getattr(numba, dtype)
+
+    def kernel(args, scratch, begin, end):
+        rows, columns = args[3], args[4]
+        for row in range(begin * ROWS_OF_A_TASK, min(end * ROWS_OF_A_TASK, rows)):
+            g, y = advance(elements(args[0]), row * columns), advance(elements(args[1]), row * columns)
+            result = advance(elements(args[2]), row * columns)
+            total = number(0)
+            for j in range(columns):
+                total += g[j] * y[j]
+            for j in range(columns):
+                result[j] = (g[j] - total) * y[j]
+        return 0
+
+    return kernel
