@@ -1,1 +1,49 @@
-"""arignote: a Theano-style symbolic graph engine for convolutional networks on the CPU."""
+"""arignote: a Theano-style symbolic graph engine for convolutional networks on the CPU.
+
+Write an expression over symbolic variables, ask for its gradient as another expression, and compile both into
+native code:
+
+>>> import numpy as np
+>>> import arignote
+>>> from arignote import tensor as T
+>>> x = T.dvector("x")
+>>> cost = T.sum(T.nnet.sigmoid(x) ** 2)
+>>> f = arignote.function([x], [cost, arignote.grad(cost, x)])
+>>> f(np.zeros(2))
+[array(0.5), array([0.25, 0.25])]
+
+What is here
+------------
+function, shared, grad, clone
+    Compile expressions, make variables that keep their value, differentiate, replace variables.
+config
+    `config.floatX`: the default floating dtype.
+tensor
+    The tensor language; usually imported as `T`.
+layers
+    Networks built on it, ready to train; imported when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from arignote import tensor
+from arignote.compile import function
+from arignote.engine.clone import clone
+from arignote.engine.config import config
+from arignote.engine.grad import grad
+from arignote.engine.graph import Variable
+from arignote.engine.shared import shared
+
+__version__ = "0.1.0"
+
+__all__ = ["Variable", "clone", "config", "function", "grad", "layers", "shared", "tensor"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Layers bring the data readers along, which a user of expressions alone does not need.
+    if name == "layers":
+        return importlib.import_module("arignote.layers")
+    raise AttributeError(f"module 'arignote' has no attribute {name!r}")

@@ -1,1 +1,5 @@
-"""Signal functions: pooling."""
+"""Functions of signals (`theano.tensor.signal`)."""
+
+from . import downsample, pool
+
+__all__ = ["downsample", "pool"]
