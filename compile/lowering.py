@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from arignote.compile.spec import KernelSpec
-from arignote.compile.specialize import Sized, Specialized
+from arignote.compile.specialize import PROMISED, Sized, Specialized
 from arignote.compile.views import Argument, Buffer, Literal, Result, Temporary, View
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name
+from arignote.engine.types import Shape
 
 #: An error for the element that a kernel's status points at, given the arrays of the step's node.
 Diagnosis = Callable[[Sequence[np.ndarray], int], GraphError]
@@ -137,6 +138,12 @@ def shape_of(x: Variable) -> tuple[int, ...]:
     return tuple(int(extent) for extent in x.static_shape if extent is not None)
 
 
+def promised_shape(x: Variable) -> Shape:
+    """Return what the open graph says of a variable's shape; all unknown if a rewrite has made it since."""
+    promised: Shape = getattr(x.tag, PROMISED, (None,) * x.ndim)
+    return promised
+
+
 #: Takes the plan, the op and the node; the op is the node's, or what a `Sized` wraps.
 Lowering = Callable[[Plan, Any, Apply], None]
 
@@ -152,7 +159,7 @@ class Registered:
 _lowerings: dict[type[Op], Registered] = {}
 
 #: The modules in which lowerings are registered, each beside the kernels it uses.
-_MODULES = ("elementwise", "index", "random", "shape")
+_MODULES = ("conv", "dot", "elementwise", "index", "pool", "random", "shape", "softmax")
 
 
 def lowers(*ops: type[Op], reads_shape_inputs: bool = False) -> Callable[[Lowering], Lowering]:

@@ -28,6 +28,10 @@ from arignote.engine.types import TensorType
 _OFFSETS = (Subtensor, SubtensorGradient, ARange)
 
 
+#: The tag that keeps, in a specialised graph, what the open graph knew of a variable's shape.
+PROMISED = "promised_shape"
+
+
 @dataclass(frozen=True)
 class Sized(Op):
     """An op whose output shape is stated, because its inputs decide it at each call anew."""
@@ -165,6 +169,7 @@ class Shapes:
                 made = Apply(op, inputs).outputs
             for old, new in zip(node.outputs, made, strict=True):
                 new.name = old.name
+                setattr(new.tag, PROMISED, old.static_shape)
                 is_fixed = old in integers and old not in self.from_arguments
                 mapping[old] = Constant(np.asarray(integers[old], old.dtype)) if is_fixed else new
         return Specialized(rewrite([mapping[x] for x in self.outputs], ALL), sources)

@@ -10,6 +10,13 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from arignote.engine.graph import Apply
+from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
+
+from ..lowering import Plan as Steps
+from ..lowering import lowers
+from ..spec import KernelSpec
+
 Kernel = Callable[[Any, Any, int, int], int]
 
 ROWS_OF_A_TASK = 8
@@ -125,3 +132,38 @@ def softmax_gradient(*, dtype: str) -> Kernel:
         return 0
 
     return kernel
+
+
+# ------------------------------------------------------------------------------------------- lowering
+
+
+def _lower(steps: Steps, node: Apply, kernel: str) -> None:
+    reads = [steps.contiguous(x, node) for x in node.inputs]
+    target = steps.allocate(node.outputs[0])
+    rows, columns = target.shape
+    steps.step(
+        KernelSpec.of(f"softmax:{kernel}", dtype=target.dtype),
+        node,
+        reads=reads,
+        writes=[target],
+        arguments=[*reads, target, rows, columns],
+        tasks=tasks(rows) if columns else 0,
+    )
+
+
+@lowers(Softmax)
+def lower_softmax(steps: Steps, op: Softmax, node: Apply) -> None:
+    """Run the kernel of the same name."""
+    _lower(steps, node, "softmax")
+
+
+@lowers(LogSoftmax)
+def lower_log_softmax(steps: Steps, op: LogSoftmax, node: Apply) -> None:
+    """Run the kernel of the same name."""
+    _lower(steps, node, "log_softmax")
+
+
+@lowers(SoftmaxGradient)
+def lower_softmax_gradient(steps: Steps, op: SoftmaxGradient, node: Apply) -> None:
+    """Run the kernel of the same name."""
+    _lower(steps, node, "softmax_gradient")
