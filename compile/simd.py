@@ -28,6 +28,11 @@ class VectorUnit:
     size: int
     registers: int
 
+    @property
+    def masks_loads(self) -> bool:
+        """Whether a load of some lanes costs no more than a load of all: with the mask registers of AVX-512."""
+        return self.size == 64
+
     def lanes(self, dtype: str) -> int:
         """Count the elements of one register."""
         return self.size // np.dtype(dtype).itemsize

@@ -29,7 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from arignote.compile.kernels.plan import Plan
-from arignote.compile.simd import VectorUnit, tile_shape
+from arignote.compile.simd import VectorUnit, host, tile_shape
+
+from arignote.compile.lowering import Plan as Steps
+from arignote.compile.lowering import lowers, shape_of
+from arignote.compile.spec import KernelSpec
+from arignote.compile.views import View
+from arignote.engine.graph import Apply
+from arignote.engine.ops.conv import Conv2d, Conv2dFilterGradient, Conv2dInputGradient, Convolution
 
 BLOCK_VECTORS = 64  # vectors of positions that a task of a correlation computes at a time
 CHUNK_POSITIONS = 1024  # positions over which a tile of a filter gradient adds up before it adds to memory
@@ -602,3 +609,91 @@ def filter_gradient(**parameters):
         return 0
 
     return kernel
+
+
+# ------------------------------------------------------------------------------------------- lowering
+
+
+def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...]) -> ConvGeometry:
+    axes = (
+        ConvAxis(*parts, op.flip)
+        for parts in zip(
+            image[2:], filters[2:], *zip(*op.padding(filters[2:]), strict=True), op.subsample, op.dilation, strict=True
+        )
+    )
+    return ConvGeometry(image[1], filters[0], *axes)
+
+
+def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
+    """Add the step that packs images, unless the same images are packed so already; return the packed ones."""
+    spec = KernelSpec.of("conv:pack", **packing.parameters)
+    for step in steps.steps:
+        if step.spec == spec and step.reads == (images,):
+            return step.writes[0]
+    count = images.shape[0]
+    target = steps.temporary(images.dtype, (packing.elements(count),))
+    steps.step(
+        spec,
+        node,
+        reads=[images],
+        writes=[target],
+        arguments=[images, target, count],
+        tasks=packing.tasks(count),
+    )
+    return target
+
+
+def _lower_correlation(
+    steps: Steps, node: Apply, geometry: ConvGeometry, images: View, filters: View, gradient: bool
+) -> None:
+    plan = Correlation(images.dtype, host(), geometry, gradient)
+    target = steps.allocate(node.outputs[0])
+    if not target.size:
+        return
+    packed = _packed(steps, plan.packing, images, node)
+    count = images.shape[0]
+    steps.step(
+        KernelSpec.of("conv:correlate", **plan.parameters),
+        node,
+        reads=[packed, filters],
+        writes=[target],
+        arguments=[packed, filters, target, count],
+        tasks=plan.tasks(count),
+        scratch=plan.scratch_bytes,
+    )
+
+
+@lowers(Conv2d)
+def lower_conv2d(steps: Steps, op: Conv2d, node: Apply) -> None:
+    """Pack the images, and correlate."""
+    images, filters = (steps.contiguous(x, node) for x in node.inputs)
+    _lower_correlation(steps, node, _geometry(op, images.shape, filters.shape), images, filters, gradient=False)
+
+
+@lowers(Conv2dInputGradient)
+def lower_input_gradient(steps: Steps, op: Conv2dInputGradient, node: Apply) -> None:
+    """Pack the gradient of the maps, and correlate it with the filters transposed."""
+    filters, maps = (steps.contiguous(x, node) for x in node.inputs[:2])
+    geometry = _geometry(op, shape_of(node.outputs[0]), filters.shape)
+    _lower_correlation(steps, node, geometry, maps, filters, gradient=True)
+
+
+@lowers(Conv2dFilterGradient)
+def lower_filter_gradient(steps: Steps, op: Conv2dFilterGradient, node: Apply) -> None:
+    """Pack the images and the gradient of the maps, and add up their products."""
+    images, maps = (steps.contiguous(x, node) for x in node.inputs[:2])
+    target = steps.allocate(node.outputs[0])
+    if not target.size:
+        return
+    plan = FilterGradient(images.dtype, host(), _geometry(op, images.shape, target.shape))
+    packed = _packed(steps, plan.image_packing, images, node)
+    gradient = _packed(steps, plan.gradient_packing, maps, node)
+    steps.step(
+        KernelSpec.of("conv:filter_gradient", **plan.parameters),
+        node,
+        reads=[packed, gradient],
+        writes=[target],
+        arguments=[packed, gradient, target, images.shape[0]],
+        tasks=plan.tasks(images.shape[0]),
+        scratch=plan.scratch_bytes,
+    )

@@ -3,10 +3,11 @@
 ``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the shape
 is baked in, so one kernel serves every shape:
 
-- an :func:`outer_product` reads B by rows. If they are not contiguous, or read many times, it copies a panel of
-  them first (`packed`); A may have any strides.
-- an :func:`inner_product` wants A and B both contiguous along the reduction, as in A Bᵀ. It is for few rows of A,
-  which would not pay for the copy.
+- an :func:`outer_product` reads B by rows. Where these are not contiguous it copies a panel of B first, which
+  pays when many rows of A read it. A may have any strides.
+- an :func:`inner_product` wants A and B both contiguous along the reduction, as in A Bᵀ, and copies nothing.
+
+A product with one column is best computed as its transpose, Cᵀ = Bᵀ Aᵀ, which has one row.
 """
 
 from dataclasses import dataclass
@@ -14,73 +15,83 @@ from dataclasses import dataclass
 import numpy as np
 
 from arignote.compile.kernels.plan import Plan
-from arignote.compile.simd import VectorUnit, tile_shape
+from arignote.compile.simd import VectorUnit, host, tile_shape
 
-MANY_ROWS = 64  # from here on, one tile serves every number of rows
+from arignote.compile.lowering import Plan as Steps
+from arignote.compile.lowering import lowers, promised_shape
+from arignote.compile.spec import KernelSpec
+from arignote.compile.views import View
+from arignote.engine.graph import Apply
+from arignote.engine.ops.dot import Dot
+
+MANY_ROWS = 64  # from here on, copying panels of B is faster than adding up lanes
+DEPTH = 256  # steps of the reduction between two visits of C: a panel of B stays in the second-level cache
+
+
+class _Product:
+    """What both kinds of product share."""
+
+    dtype: str
+    unit: VectorUnit
+    row_tiles = 32
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a vector."""
+        return self.unit.lanes(self.dtype)
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Shape of the register tile: five rows waste little of the usual 10, 64 or 128."""
+        return tile_shape(5, 4, self.unit, column_loads=2)
 
 
 @dataclass(frozen=True)
-class OuterProduct(Plan):
-    """How a product with contiguous rows of B is cut into tasks: columns of register tiles.
+class OuterProduct(Plan, _Product):
+    """How a product by rows of B is cut into tasks: columns of register tiles.
 
     Arguments of the kernel: the addresses of A, B and C; M, N, K; the strides in elements of A along i and k,
-    and of B along k and j (which is 1 unless `packed`).
+    and of B along k and j.
 
     Parameters
     ----------
     dtype : str
         ``"float32"`` or ``"float64"``.
-    lanes : int
-        Elements of a vector.
-    rows, vectors : int
-        Shape of the register tile.
-    row_tiles : int
-        Tiles of one task, below one another.
-    packed : bool
-        Whether a task copies its panel of B first: it pays when many tiles read it.
-    depth : int
-        Steps of the reduction for which a panel of B stays in the first-level cache.
+    unit : VectorUnit
+        The machine.
     accumulate : bool
         Whether the product is added to C, or replaces it.
     """
 
     dtype: str
-    lanes: int
-    rows: int
-    vectors: int
-    row_tiles: int
-    packed: bool
-    depth: int = 256
+    unit: VectorUnit
     accumulate: bool = False
 
-    @classmethod
-    def choose(cls, rows: int, dtype: str, unit: VectorUnit, accumulate: bool = False) -> "OuterProduct":
-        """Choose for a typical number of rows; the kernel is right for every number."""
-        many = rows >= MANY_ROWS
-        tile = tile_shape(5040, 2, unit, column_loads=1) if many else tile_shape(max(rows, 1), 64, unit, column_loads=2)
-        row_tiles = 16 if many else -(-max(rows, 1) // tile[0])
-        return cls(dtype, unit.lanes(dtype), *tile, row_tiles, packed=many, accumulate=accumulate)
+    @property
+    def width(self) -> int:
+        """Columns of a task."""
+        return self.tile[1] * self.lanes
 
     @property
     def scratch_bytes(self) -> int:
-        """Bytes of scratch memory a thread needs."""
-        return self.depth * self.vectors * self.lanes * np.dtype(self.dtype).itemsize if self.packed else 0
+        """Bytes of scratch memory a thread needs: a panel of B."""
+        return DEPTH * self.tile[1] * self.unit.size
 
     def tasks(self, rows: int, columns: int) -> int:
         """Count the tasks for a C of `rows` by `columns`."""
-        return -(-rows // (self.rows * self.row_tiles)) * -(-columns // (self.vectors * self.lanes))
+        return -(-rows // (self.tile[0] * self.row_tiles)) * -(-columns // self.width)
 
 
-def outer_product(**parameters):
+def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import outer
 
-    plan = OuterProduct(**parameters)
-    rows, depth, packed, accumulate = plan.rows, plan.depth, plan.packed, plan.accumulate
-    width, block = plan.vectors * plan.lanes, plan.rows * plan.row_tiles
-    pointer, panel_of = pointer_to(plan.dtype), cast_to(plan.dtype)
-    tile = outer(plan.dtype, plan.lanes, rows, plan.vectors, masked=not packed)
+    plan = OuterProduct(dtype, VectorUnit(*unit), accumulate)
+    (rows, vectors), width, masked = plan.tile, plan.width, plan.unit.masks_loads
+    block = rows * plan.row_tiles
+    pointer, panel_of = pointer_to(dtype), cast_to(dtype)
+    tile = outer(dtype, plan.lanes, rows, vectors, masked=masked)
 
     def kernel(args, scratch, begin, end):
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
@@ -91,99 +102,90 @@ def outer_product(**parameters):
         for task in range(begin, end):
             top, left = task // across * block, task % across * width
             bottom, columns = min(m, top + block), min(width, n - left)
-            done = 0
-            while done < k or done == 0:
-                steps = min(depth, k - done)
+            for done in range(0, max(k, 1), DEPTH):
+                steps = min(DEPTH, k - done)
                 right, right_step = advance(b, done * b_row + left * b_column), b_row
-                if packed:
-                    if b_column == 1:
+                if b_column != 1 or (columns < width and not masked):
+                    for column in range(columns):
                         for step in range(steps):
-                            for column in range(columns):
-                                panel[step * width + column] = right[step * b_row + column]
-                    else:
-                        for column in range(columns):
-                            for step in range(steps):
-                                panel[step * width + column] = right[step * b_row + column * b_column]
-                    for step in range(steps):
-                        for column in range(columns, width):
-                            panel[step * width + column] = 0
+                            panel[step * width + column] = right[step * b_row + column * b_column]
                     right, right_step = panel, width
                 for row in range(top, bottom, rows):
                     tile(
-                        0, steps, advance(a, row * a_row + done * a_column), a_row, a_column, right, right_step,
-                        advance(c, row * n + left), n, bottom - row, columns, accumulate or done > 0,
-                    )  # fmt: skip
-                done += depth
+                        0,
+                        steps,
+                        advance(a, row * a_row + done * a_column),
+                        a_row,
+                        a_column,
+                        right,
+                        right_step,
+                        advance(c, row * n + left),
+                        n,
+                        bottom - row,
+                        columns,
+                        accumulate or done > 0,
+                    )
         return 0
 
     return kernel
 
 
 @dataclass(frozen=True)
-class InnerProduct(Plan):
-    """How a product with both operands contiguous along the reduction is cut into tasks: blocks of tiles.
+class InnerProduct(Plan, _Product):
+    """How a product of operands contiguous along the reduction is cut into tasks: blocks of tiles.
 
-    Arguments of the kernel: the addresses of A, B and C; M, N, K; the stride of A along i and of B along j, in
-    elements.
+    Arguments of the kernel: as of an :class:`OuterProduct`; the strides along the reduction have to be 1.
 
     Parameters
     ----------
     dtype : str
         ``"float32"`` or ``"float64"``.
-    lanes : int
-        Elements of a vector.
-    rows, columns : int
-        Shape of the register tile.
-    row_tiles, column_tiles : int
-        Tiles of one task, down and across.
+    unit : VectorUnit
+        The machine.
     accumulate : bool
         Whether the product is added to C, or replaces it.
     """
 
     dtype: str
-    lanes: int
-    rows: int
-    columns: int
-    row_tiles: int
-    column_tiles: int
+    unit: VectorUnit
     accumulate: bool = False
 
-    @classmethod
-    def choose(cls, rows: int, dtype: str, unit: VectorUnit, accumulate: bool = False) -> "InnerProduct":
-        """Choose for a typical number of rows; the kernel is right for every number."""
-        tile = tile_shape(min(max(rows, 1), MANY_ROWS), 64, unit, column_loads=2, row_loads=2)
-        return cls(dtype, unit.lanes(dtype), *tile, row_tiles=4, column_tiles=8, accumulate=accumulate)
+    column_tiles = 8
 
     @property
     def offsets_bytes(self) -> int:
-        """Bytes of scratch memory for the offsets of a tile's rows of B."""
-        return -(-8 * self.columns // 64) * 64
+        """Bytes of scratch memory for the offsets of a tile's columns."""
+        return -(-8 * self.tile[1] // 64) * 64
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes of scratch memory a thread needs."""
-        return self.offsets_bytes + self.rows * self.columns * self.lanes * np.dtype(self.dtype).itemsize
+        rows, columns = self.tile
+        return self.offsets_bytes + rows * columns * self.unit.size
 
     def tasks(self, rows: int, columns: int) -> int:
         """Count the tasks for a C of `rows` by `columns`."""
-        return -(-rows // (self.rows * self.row_tiles)) * -(-columns // (self.columns * self.column_tiles))
+        height, width = self.tile[0] * self.row_tiles, self.tile[1] * self.column_tiles
+        return -(-rows // height) * -(-columns // width)
 
 
-def inner_product(**parameters):
+def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
     """Build the kernel of an :class:`InnerProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import fold, inner
 
-    plan = InnerProduct(**parameters)
-    rows, columns, accumulate = plan.rows, plan.columns, plan.accumulate
-    height, width, offsets_bytes = rows * plan.row_tiles, columns * plan.column_tiles, plan.offsets_bytes
-    pointer, sums_of, offsets_of = pointer_to(plan.dtype), cast_to(plan.dtype), cast_to("int64")
-    tile = inner(plan.dtype, plan.lanes, rows, columns, tail=True)
-    add_lanes = fold(plan.dtype, plan.lanes, rows * columns)
+    plan = InnerProduct(dtype, VectorUnit(*unit), accumulate)
+    (rows, columns), offsets_bytes = plan.tile, plan.offsets_bytes
+    height, width = rows * plan.row_tiles, columns * plan.column_tiles
+    pointer, sums_of, offsets_of = pointer_to(dtype), cast_to(dtype), cast_to("int64")
+    tile, add_lanes = (
+        inner(dtype, plan.lanes, rows, columns, tail=True),
+        fold(dtype, plan.lanes, rows * columns),
+    )
 
     def kernel(args, scratch, begin, end):
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
-        m, n, k, a_row, b_row = args[3], args[4], args[5], args[6], args[7]
+        m, n, k, a_row, b_column = args[3], args[4], args[5], args[6], args[9]
         offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
         across = (n + width - 1) // width
         for task in range(begin, end):
@@ -191,7 +193,7 @@ def inner_product(**parameters):
             bottom, right = min(m, top + height), min(n, left + width)
             for column in range(left, right, columns):
                 for j in range(columns):
-                    offsets[j] = min(j, right - column - 1) * b_row
+                    offsets[j] = min(j, right - column - 1) * b_column
                 for row in range(top, bottom, rows):
                     tile(
                         1,
@@ -200,7 +202,7 @@ def inner_product(**parameters):
                         a_row,
                         0,
                         bottom - row,
-                        advance(b, column * b_row),
+                        advance(b, column * b_column),
                         offsets,
                         0,
                         sums,
@@ -214,3 +216,43 @@ def inner_product(**parameters):
         return 0
 
     return kernel
+
+
+# ------------------------------------------------------------------------------------------- lowering
+
+
+@lowers(Dot)
+def lower_dot(steps: Steps, op: Dot, node: Apply) -> None:
+    """Choose the kernel by the number of rows, and by what is contiguous."""
+    a, b = (steps.view(x) for x in node.inputs)
+    target = steps.allocate(node.outputs[0])
+    (rows, columns), depth = target.shape, a.shape[1]
+    if not target.size:
+        return
+    # The rows that the graph promises, not those of this call: a smaller last batch finds its kernel compiled.
+    promised = promised_shape(node.outputs[0])[0]
+    typical = MANY_ROWS if promised is None else promised
+    a_strides, b_strides = _strides(a), _strides(b)
+    if columns == 1:  # Cᵀ = Bᵀ Aᵀ
+        a, b, a_strides, b_strides = b, a, b_strides[::-1], a_strides[::-1]
+        rows, columns, typical = columns, rows, 1
+    along_reduction = a_strides[1] == b_strides[0] == 1 and b_strides[1] != 1
+    inner = along_reduction and typical < MANY_ROWS
+    plan = (InnerProduct if inner else OuterProduct)(a.dtype, host())
+    steps.step(
+        KernelSpec.of("dot:inner_product" if inner else "dot:outer_product", **plan.parameters),
+        node,
+        reads=[a, b],
+        writes=[target],
+        arguments=[a, b, target, rows, columns, depth, *a_strides, *b_strides],
+        tasks=plan.tasks(rows, columns),
+        scratch=plan.scratch_bytes,
+    )
+
+
+def _strides(matrix: View) -> tuple[int, int]:
+    """Return the strides; one that is never taken counts as 1."""
+    rows, columns = (
+        stride if extent > 1 else 1 for stride, extent in zip(matrix.strides, matrix.shape, strict=True)
+    )
+    return rows, columns
