@@ -2,7 +2,6 @@ import itertools
 import multiprocessing
 import os
 import random
-import sys
 import threading
 import time
 
@@ -80,6 +79,24 @@ def test_random_programs_fail_as_they_do_alone():
             except StepError as error:
                 outcomes.add((error.step, error.status))
         assert len(outcomes) == 1
+
+
+def test_failure_between_barriers_leaves_the_pool_in_order():
+    out = np.zeros(2, np.int64)
+    failing = Program(
+        [
+            Step(sample("spin"), [5_000, out.ctypes.data], 1),
+            Step(sample("fail"), [0], 1),
+            Step(sample("spin"), [1, out.ctypes.data], 1),
+            Step(sample("spin"), [1, out.ctypes.data], 2),
+        ]
+    )
+    mixing = Mixing(steps=2)
+    expected = mixing.run(1)
+    for _ in range(300):
+        with pytest.raises(StepError, match="step 1 "):
+            failing.run(2)
+        np.testing.assert_array_equal(mixing.run(2), expected)
 
 
 def test_many_python_threads_at_once():
@@ -162,7 +179,8 @@ def test_sleeping_workers_wake():
 
 
 SETUP = """
-import os, sys, threading, time
+import os, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of any fork with threads, from Python 3.12 on
 import numpy as np
 from arignote.compile.objects import kernel_address
 from arignote.compile.program import Program, Step
@@ -174,7 +192,6 @@ program.run(2)
 """
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="warns of any fork of a process with threads")
 def test_child_of_a_fork_makes_its_own_pool(run_python):
     program = """
 child = os.fork()
@@ -192,8 +209,6 @@ print(os.waitpid(child, 0)[1], (counts == 20).all())
 
 def test_child_of_a_fork_during_a_run_makes_its_own_pool(run_python):
     program = """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: of any fork with threads
 stop = False
 others = np.zeros(64, np.int64)
 def keep_running():
@@ -220,7 +235,7 @@ def mixed(threads):
     return Mixing().run(threads)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="warns of any fork of a process with threads")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of any fork with threads, from 3.12
 def test_forked_pool_of_processes():
     expected = Mixing().run(2)
     with multiprocessing.get_context("fork").Pool(2) as processes:
