@@ -1,0 +1,157 @@
+"""One train step of small networks: arignote and PyTorch (eager), side by side in one process.
+
+    python benchmarks/train_step.py [--threads N] [--rounds N]
+
+Both start from the same weights and take the same batches. Runs alternate; the table gives medians and the ratio of
+the peer's time to ours (above 1: arignote is faster). The losses of the first steps are compared before timing.
+PyTorch is left out, with a word, where it is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import arignote
+from arignote import tensor as T
+from arignote.compile.threads import set_num_threads
+from arignote.tensor.nnet import conv2d, relu, sigmoid, softmax
+from arignote.tensor.signal.pool import pool_2d
+
+try:
+    import torch
+except ModuleNotFoundError:
+    torch = None
+
+RATE = 0.1
+arignote.config.floatX = "float32"
+
+
+@dataclass(frozen=True)
+class Net:
+    """Convolutions with 2x2 max-pooling, then dense layers; the last has no activation but softmax."""
+
+    name: str
+    convolutions: tuple[tuple[int, int], ...]  # (filters, size) of each
+    dense: tuple[int, ...]
+    activation: str
+
+    def weights(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return w, b of every layer, float32."""
+        result, channels, extent = [], 1, 28
+        for filters, size in self.convolutions:
+            scale = np.sqrt(4 / (filters * size * size))
+            result += [rng.normal(0, scale, (filters, channels, size, size)), rng.normal(0, 1, filters)]
+            channels, extent = filters, (extent - size + 1) // 2
+        width = channels * extent * extent
+        for n_out in self.dense:
+            result += [rng.normal(0, np.sqrt(1 / width), (width, n_out)), rng.normal(0, 0.1, n_out)]
+            width = n_out
+        return [array.astype("float32") for array in result]
+
+
+NETS = (
+    Net("conv 20@5x5, dense 100, 10", ((20, 5),), (100, 10), "sigmoid"),
+    Net("conv 20@5x5, conv 40@5x5, dense 1000, 1000, 10", ((20, 5), (40, 5)), (1000, 1000, 10), "relu"),
+)
+
+
+def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[..., float]:
+    """Compile the step; the function takes images and labels and returns the loss."""
+    activation = {"sigmoid": sigmoid, "relu": relu}[net.activation]
+    x, y = T.TensorType("float32", (batch, 784))("x"), T.ivector("y")
+    parameters = [arignote.shared(array) for array in weights]
+    pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
+    h = x.reshape((batch, 1, 28, 28))
+    for w, b in pairs[: len(net.convolutions)]:
+        shape = w.get_value(borrow=True).shape
+        maps = pool_2d(conv2d(h, w, filter_shape=shape, filter_flip=False), (2, 2), ignore_border=True)
+        h = activation(maps + b.dimshuffle("x", 0, "x", "x"))
+    h = h.flatten(2)
+    for w, b in pairs[len(net.convolutions) :]:
+        z = T.dot(h, w) + b
+        h = activation(z)
+    cost = -T.mean(T.log(softmax(z))[T.arange(batch), y])
+    updates = [(p, p - RATE * g) for p, g in zip(parameters, arignote.grad(cost, parameters), strict=True)]
+    return arignote.function([x, y], cost, updates=updates)
+
+
+def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[..., float]:
+    """Make the same step of PyTorch's own operators and optimiser."""
+    functional = torch.nn.functional
+    activation = {"sigmoid": torch.sigmoid, "relu": torch.relu}[net.activation]
+    parameters = [torch.tensor(array, requires_grad=True) for array in weights]
+    pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
+    optimiser = torch.optim.SGD(parameters, lr=RATE)
+
+    def step(x: np.ndarray, y: np.ndarray) -> float:
+        h = torch.from_numpy(x).reshape(batch, 1, 28, 28)
+        for w, b in pairs[: len(net.convolutions)]:
+            maps = functional.max_pool2d(functional.conv2d(h, w), 2)
+            h = activation(maps + b.reshape(1, -1, 1, 1))
+        h = h.flatten(1)
+        for w, b in pairs[len(net.convolutions) :]:
+            z = torch.addmm(b, h, w)
+            h = activation(z)
+        loss = functional.cross_entropy(z, torch.from_numpy(y))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        return float(loss.detach())
+
+    return step
+
+
+def alternate(steps: Sequence[Callable[..., float]], batch: tuple[np.ndarray, ...], rounds: int) -> list[float]:
+    """Return the median seconds of each step, measured in turns."""
+    times: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds):
+        for step, measured in zip(steps, times, strict=True):
+            start = time.perf_counter()
+            for _ in range(3):
+                step(*batch)
+            measured.append((time.perf_counter() - start) / 3)
+    return [statistics.median(measured) for measured in times]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=60)
+    arguments = parser.parse_args()
+    set_num_threads(arguments.threads)
+    if torch is None:
+        print("PyTorch is not installed: only arignote is measured.\n")
+    else:
+        torch.set_num_threads(arguments.threads)
+    print(f"float32, {arguments.threads} thread(s), medians of {arguments.rounds} alternating rounds\n")
+    print("| net | batch | arignote ms | PyTorch eager ms | ratio | largest difference of 5 losses |")
+    print("|---|---|---|---|---|---|")
+    for net in NETS:
+        for size in (10, 128):
+            rng = np.random.default_rng(0)
+            weights = net.weights(rng)
+            batches = [
+                (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32")) for _ in range(5)
+            ]
+            ours = arignote_step(net, weights, size)
+            steps: list[Callable[..., float]] = [ours]
+            difference = "-"
+            if torch is not None:
+                theirs = torch_step(net, weights, size)
+                steps.append(lambda x, y, theirs=theirs: theirs(x, y.astype("int64")))
+                losses = np.array([[float(step(*batch)) for step in steps] for batch in batches])
+                difference = f"{np.max(np.abs(losses[:, 0] / losses[:, 1] - 1)):.1e}"
+            medians = [seconds * 1e3 for seconds in alternate(steps, batches[0], arguments.rounds)]
+            theirs_ms = f"{medians[1]:.3f} | {medians[1] / medians[0]:.2f}" if len(medians) > 1 else "- | -"
+            print(f"| {net.name} | {size} | {medians[0]:.3f} | {theirs_ms} | {difference} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
