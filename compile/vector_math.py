@@ -137,19 +137,21 @@ class Real:
 
     def call(self, function: str, *others: Real) -> Real:
         """Return the result of LLVM's own function, such as ``llvm.fabs``."""
-        kind = self.value.type
-        operands = [self.value, *(other.value for other in others)]
-        signature = ir.FunctionType(kind, [kind] * len(operands))
-        declared = self.builder.module.declare_intrinsic(function, [kind], signature)
-        return Real(self.builder, self.builder.call(declared, operands))
+        suffix = scalar_type(self.value.type).intrinsic_name
+        if isinstance(self.value.type, ir.VectorType):
+            suffix = f"v{self.value.type.count}{suffix}"
+        return self._call(f"{function}.{suffix}", *others)
 
     def libm(self, function: str) -> Real:
         """Return the result of libm's `function` of this scalar."""
-        real = self.value.type
-        declared = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(real, [real]), function
-        )
-        return Real(self.builder, self.builder.call(declared, [self.value]))
+        return self._call(function)
+
+    def _call(self, function: str, *others: Real) -> Real:
+        kind = self.value.type
+        operands = [self.value, *(other.value for other in others)]
+        signature = ir.FunctionType(kind, [kind] * len(operands))
+        declared = cgutils.get_or_insert_function(self.builder.module, signature, function)
+        return Real(self.builder, self.builder.call(declared, operands))
 
     def bits(self) -> Word:
         """Return the bits of the number."""
@@ -480,7 +482,7 @@ def _never(builder: ir.IRBuilder, signed: bool, x: ir.Value) -> ir.Value:
 
 def _integer_power(x: int, y: int) -> int:
     """Return ``x**y`` by repeated squaring; 0 for the negative `y` that NumPy refuses."""
-    result = x**0 if y >= 0 else x - x
+    result = 1 if y >= 0 else 0
     while y > 0:
         if y & 1:
             result *= x
