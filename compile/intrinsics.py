@@ -1,6 +1,7 @@
 """From the words of a kernel's arguments to typed pointers, which numba has no spelling for."""
 
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
@@ -52,3 +53,30 @@ def advance(typingctx, pointer, elements):
         return builder.gep(arguments[0], [arguments[1]], source_etype=element)
 
     return pointer(pointer, types.int64), codegen
+
+
+def table_of(values):
+    """Make the function that looks a constant up by its index, which is not checked.
+
+    Parameters
+    ----------
+    values : sequence of int
+        The constants.
+
+    Returns
+    -------
+    callable
+        ``(int64) -> int64``, for use inside compiled code.
+    """
+    word = ir.IntType(64)
+
+    @intrinsic
+    def look_up(typingctx, index):
+        def codegen(context, builder, signature, arguments):
+            array = cgutils.create_constant_array(word, [word(value) for value in values])
+            table = builder.bitcast(cgutils.global_constant(builder, "table", array), word.as_pointer())
+            return builder.load(builder.gep(table, arguments, source_etype=word), typ=word)
+
+        return types.int64(types.int64), codegen
+
+    return look_up

@@ -236,13 +236,15 @@ class ConvGeometry:
 
 def pack(**parameters):
     """Build the kernel of a :class:`Packing`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, pointer_to
+    from arignote.compile.intrinsics import advance, pointer_to, table_of
 
     plan = Packing(**parameters | {axis: PackedAxis(*parameters[axis]) for axis in ("rows", "columns")})
     height, width, low, pitch = plan.rows.extent, plan.columns.extent, plan.columns.low, plan.pitch
     row_phases, column_phases, length = plan.rows.phases, plan.columns.phases, plan.rows.length
-    row_ranges = tuple(plan.rows.copied(phase) for phase in range(row_phases))
-    column_ranges = tuple(plan.columns.copied(phase) for phase in range(column_phases))
+    first_rows, last_rows = map(table_of, zip(*map(plan.rows.copied, range(row_phases)), strict=True))
+    first_columns, last_columns = map(
+        table_of, zip(*map(plan.columns.copied, range(column_phases)), strict=True)
+    )
     top, channel_size = plan.rows.low, plan.channel_size
     pointer = pointer_to(plan.dtype)
 
@@ -252,11 +254,10 @@ def pack(**parameters):
             packed = advance(pointer(args[1]), channel * channel_size)
             for phase in range(row_phases * column_phases):
                 a, b = phase // column_phases, phase % column_phases
-                first_row, last_row = row_ranges[a]
-                first, last = column_ranges[b]
+                first, last = first_columns(b), last_columns(b)
                 for u in range(length):
                     target = advance(packed, (phase * length + u) * pitch)
-                    if u < first_row or u >= last_row:
+                    if u < first_rows(a) or u >= last_rows(a):
                         for v in range(pitch):
                             target[v] = 0
                     else:
@@ -393,7 +394,7 @@ class Correlation(Plan):
 
 def correlate(**parameters):
     """Build the kernel of a :class:`Correlation`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, cast_to, pointer_to
+    from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
     from arignote.compile.tile import outer
 
     plan = Correlation.of(**parameters)
@@ -414,9 +415,14 @@ def correlate(**parameters):
     filter_step, channel_step = plan.geometry.channels * plan.geometry.filter_size, plan.geometry.filter_size
     if plan.gradient:
         filter_step, channel_step = channel_step, filter_step
-    rows_of = tuple((row.first, row.step, row.count) for row, _ in plan.residues)
-    columns_of = tuple((column.first, column.step, column.count) for _, column in plan.residues)
-    passes = len(rows_of)
+    passes = len(plan.residues)
+    first_row, row_count = (
+        table_of([getattr(row, name) for row, _ in plan.residues]) for name in ("first", "count")
+    )
+    first_column, column_count = (
+        table_of([getattr(column, name) for _, column in plan.residues]) for name in ("first", "count")
+    )
+    row_step, column_step = (residue.step for residue in plan.residues[0])
     pointer, block_of = pointer_to(plan.dtype), cast_to(plan.dtype)
     tile = outer(plan.dtype, plan.lanes, filters, vectors, plan.taps, masked=False)
 
@@ -430,9 +436,7 @@ def correlate(**parameters):
             result = advance(pointer(args[2]), (image * outputs + first) * height * breadth)
             valid = filters if even else min(filters, outputs - first)
             for number in range(passes):
-                first_row, row_step, rows = rows_of[number]
-                first_column, column_step, columns = columns_of[number]
-                rows = min(row_block, rows - top)
+                rows, columns = min(row_block, row_count(number) - top), column_count(number)
                 for position in range(0, (rows - 1) * pitch + columns, width):
                     tile(
                         number, channels, weights, filter_step, channel_step,
@@ -442,7 +446,9 @@ def correlate(**parameters):
                 for i in range(valid):
                     for u in range(rows):
                         source = advance(block, i * block_size + u * pitch)
-                        row = (i * height + first_row + (top + u) * row_step) * breadth + first_column
+                        row = (
+                            i * height + first_row(number) + (top + u) * row_step
+                        ) * breadth + first_column(number)
                         target = advance(result, row)
                         for v in range(columns):
                             target[v * column_step] = source[v]
@@ -618,7 +624,12 @@ def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...])
     axes = (
         ConvAxis(*parts, op.flip)
         for parts in zip(
-            image[2:], filters[2:], *zip(*op.padding(filters[2:]), strict=True), op.subsample, op.dilation, strict=True
+            image[2:],
+            filters[2:],
+            *zip(*op.padding(filters[2:]), strict=True),
+            op.subsample,
+            op.dilation,
+            strict=True,
         )
     )
     return ConvGeometry(image[1], filters[0], *axes)
@@ -667,7 +678,9 @@ def _lower_correlation(
 def lower_conv2d(steps: Steps, op: Conv2d, node: Apply) -> None:
     """Pack the images, and correlate."""
     images, filters = (steps.contiguous(x, node) for x in node.inputs)
-    _lower_correlation(steps, node, _geometry(op, images.shape, filters.shape), images, filters, gradient=False)
+    _lower_correlation(
+        steps, node, _geometry(op, images.shape, filters.shape), images, filters, gradient=False
+    )
 
 
 @lowers(Conv2dInputGradient)

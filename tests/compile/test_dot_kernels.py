@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from arignote.compile.kernels.dot import InnerProduct, OuterProduct
+from arignote.compile.simd import NEON, VectorUnit, host
+
+UNITS = [host(), VectorUnit(32, 16), NEON]
+DTYPES = ["float32", "float64"]
+
+
+@pytest.fixture
+def product(own_cache):
+    """Return a function that multiplies through a kernel."""
+    from kernel_calls import call
+
+    def product(a, b, unit, out=None, scratch=None):
+        (m, k), n = a.shape, b.shape[1]
+        strides = [s // x.itemsize for x in (a, b) for s in x.strides]
+        inner = strides[1] == strides[2] == 1
+        plan = (InnerProduct if inner else OuterProduct)(a.dtype.name, unit, accumulate=out is not None)
+        if out is None:
+            out = np.full((m, n), np.nan, a.dtype)
+        kernel = "dot:inner_product" if inner else "dot:outer_product"
+        call(kernel, plan, plan.tasks(m, n), a, b, out, m, n, k, *strides, scratch=scratch)
+        return out
+
+    return product
+
+
+def assert_product(c, a, b, start=0.0):
+    """Every order of adding K products is off by at most K units of rounding of the sum of magnitudes."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    rounding = (a.shape[1] + 2) * np.finfo(c.dtype).eps
+    np.testing.assert_array_less(
+        np.abs(c - (a @ b + start)), rounding * (np.abs(a) @ np.abs(b) + np.abs(start)) + 1e-300
+    )
+
+
+def operands(rng, layout, m, n, k, dtype):
+    a = rng.standard_normal((k, m) if layout[0] == "t" else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if layout[1] == "t" else (k, n)).astype(dtype)
+    return (a.T if layout[0] == "t" else a), (b.T if layout[1] == "t" else b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("unit", UNITS, ids=str)
+@pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
+def test_products_of_every_layout_and_shape(product, layout, unit, dtype):
+    rng = np.random.default_rng(0)
+    shapes = [(10, 100, 2880), (128, 10, 100), (200, 65, 300), (1, 130, 70), (90, 1, 33), (4, 3, 1)]
+    shapes += [tuple(rng.integers(1, 80, 3)) for _ in range(30)]
+    for m, n, k in shapes:
+        a, b = operands(rng, layout, m, n, k, dtype)
+        assert_product(product(a, b, unit), a, b)
+
+
+@pytest.mark.parametrize("layout", ["nn", "nt"])
+def test_a_product_can_be_added_to_what_is_there(product, layout):
+    rng = np.random.default_rng(1)
+    for m, n, k in [(13, 70, 300), (5, 64, 8), (3, 2, 1)]:
+        a, b = operands(rng, layout, m, n, k, "float32")
+        start = rng.standard_normal((m, n)).astype(np.float32)
+        assert_product(product(a, b, host(), out=start.copy()), a, b, start)
+
+
+@pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
+def test_a_sum_of_no_products_is_zero_and_a_result_of_no_elements_is_left_alone(product, layout):
+    rng = np.random.default_rng(2)
+    np.testing.assert_array_equal(
+        product(*operands(rng, layout, 7, 37, 0, "float32"), host()), np.zeros((7, 37))
+    )
+    for m, n in [(0, 5), (5, 0), (0, 0)]:
+        assert product(*operands(rng, layout, m, n, 3, "float32"), host()).shape == (m, n)
+
+
+@pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
+def test_rows_and_columns_of_infinities_and_nans_stay_where_they_belong(product, layout):
+    rng = np.random.default_rng(3)
+    a, b = operands(rng, layout, 7, 35, 20, "float32")
+    a[3, 4], b[5, 20] = np.inf, np.nan
+    c = product(a, b, host())
+    good = np.ones((7, 35), bool)
+    good[3], good[:, 20] = False, False
+    assert np.isfinite(c[good]).all()
+    assert np.isnan(c[:, 20]).all()
+    assert not np.isfinite(c[3]).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("unit", UNITS, ids=str)
+@pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
+@pytest.mark.parametrize("end", [False, True])
+def test_products_touch_nothing_beyond_their_arrays(product, end, layout, unit, dtype):
+    from guarded import guarded
+    from kernel_calls import scratch_memory
+
+    rng = np.random.default_rng(4)
+    size = max(OuterProduct(dtype, unit).scratch_bytes, InnerProduct(dtype, unit).scratch_bytes)
+    scratch = guarded(scratch_memory(size), end)
+    for m, n, k in [(7, 67, 19), (5, 64, 16), (1, 1, 1), (6, 3, 300)]:
+        a, b = operands(rng, layout, m, n, k, dtype)
+        a, b = (
+            guarded(x.T, end).T if t == "t" else guarded(x, end) for x, t in zip((a, b), layout, strict=True)
+        )
+        out = guarded(np.zeros((m, n), dtype), end)
+        assert_product(product(a, b, unit, out=out, scratch=scratch), a, b)
