@@ -2,9 +2,9 @@
 
     python benchmarks/train_step.py [--threads N] [--rounds N]
 
-Both start from the same weights and take the same batches. Runs alternate; the table gives medians and the ratio of
-the peer's time to ours (above 1: arignote is faster). The losses of the first steps are compared before timing.
-PyTorch is left out, with a word, where it is not installed.
+Both start from the same weights and take the same batches. Runs alternate; the table gives medians and the
+ratio of the peer's time to ours (above 1: arignote is faster). The losses of the first steps are compared
+before timing. PyTorch is left out, with a word, where it is not installed.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[
     return step
 
 
-def alternate(steps: Sequence[Callable[..., float]], batch: tuple[np.ndarray, ...], rounds: int) -> list[float]:
+def alternate(
+    steps: Sequence[Callable[..., float]], batch: tuple[np.ndarray, ...], rounds: int
+) -> list[float]:
     """Return the median seconds of each step, measured in turns."""
     times: list[list[float]] = [[] for _ in steps]
     for _ in range(rounds):
@@ -121,7 +123,9 @@ def alternate(steps: Sequence[Callable[..., float]], batch: tuple[np.ndarray, ..
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
@@ -138,7 +142,8 @@ def main() -> None:
             rng = np.random.default_rng(0)
             weights = net.weights(rng)
             batches = [
-                (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32")) for _ in range(5)
+                (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32"))
+                for _ in range(5)
             ]
             ours = arignote_step(net, weights, size)
             steps: list[Callable[..., float]] = [ours]

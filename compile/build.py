@@ -1,7 +1,7 @@
 """From a specialised graph to the steps of a program.
 
-The order keeps one promise: whatever can fail, or reads a shared variable's old value, comes before the first write
-to a shared variable. So a call that fails leaves every shared variable as it was.
+The order keeps one promise: whatever can fail, or reads a shared variable's old value, comes before the
+first write to a shared variable. So a call that fails leaves every shared variable as it was.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ class Built:
     arena: int
 
 
-def build(graph: Specialized, returned: int, updated: Sequence[SharedVariable], shapes: Mapping[Variable, tuple[int, ...]]) -> Built:
+def build(
+    graph: Specialized,
+    returned: int,
+    updated: Sequence[SharedVariable],
+    shapes: Mapping[Variable, tuple[int, ...]],
+) -> Built:
     """Plan a specialised graph.
 
     Parameters
@@ -125,7 +130,9 @@ def _node_of(x: Variable) -> Apply:
     return x.owner if x.owner is not None else Apply(Cast(x.dtype), [x])
 
 
-def _set_destinations(plan: Plan, outputs: Sequence[Variable], results: Sequence[Result], news: set[Variable]) -> None:
+def _set_destinations(
+    plan: Plan, outputs: Sequence[Variable], results: Sequence[Result], news: set[Variable]
+) -> None:
     """Let steps write what is returned into the returned array, unless it is needed in another place too."""
     for x, result in zip(outputs, results, strict=True):
         if x.owner is not None and x not in news and outputs.count(x) == 1:
@@ -143,8 +150,9 @@ def _in_place_updates(
 ) -> dict[Variable, SharedVariable]:
     """Return the new values that an elementwise loop may write over the old ones.
 
-    It may if the loop reads no other variable that is written to, reads the old value only element by element,
-    in its own shape, and nobody else needs the new value. All such loops run behind everything else.
+    It may if the loop reads no other variable that is written to, reads the old value only element by
+    element, in its own shape, and nobody else needs the new value. All such loops run behind everything
+    else.
     """
     readers: dict[Variable, set[Apply]] = defaultdict(set)
     for node in nodes:

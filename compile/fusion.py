@@ -1,7 +1,8 @@
 """Which elementwise nodes share a loop.
 
-A node joins the loop of its consumers when all of them are in one loop and no one else needs its value. So every
-group has one result, and fusing never makes a cycle: all paths from a member lead through its own group.
+A node joins the loop of its consumers when all of them are in one loop and no one else needs its value. So
+every group has one result, and fusing never makes a cycle: all paths from a member lead through its own
+group.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From nodes to steps: what each op becomes.
 
-A *lowering* is a function that takes the plan under construction and a node, and either names the view that the
-node's output is, or adds steps that compute it. Each lives beside the kernels it uses, in `kernels/`.
+A *lowering* is a function that takes the plan under construction and a node, and either names the view that
+the node's output is, or adds steps that compute it. Each lives beside the kernels it uses, in `kernels/`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from arignote.compile.spec import KernelSpec
 from arignote.compile.specialize import PROMISED, Sized, Specialized
-from arignote.compile.views import Argument, Buffer, Literal, Result, Temporary, View
+from arignote.compile.views import Argument, Buffer, Literal, Temporary, View
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name
 from arignote.engine.types import Shape

@@ -49,8 +49,8 @@ MOST_SPECIALIZATIONS = 64
 class Function:
     """A compiled expression; made by `function`.
 
-    Called with the values of the inputs, in order or by name, it returns the outputs as new arrays: one, a list, or
-    None, as `function` was told. Calls from several threads take turns.
+    Called with the values of the inputs, in order or by name, it returns the outputs as new arrays: one, a
+    list, or None, as `function` was told. Calls from several threads take turns.
 
     Attributes
     ----------
@@ -116,7 +116,8 @@ class Function:
             What an op raises, with the line that made it. No shared variable has changed then.
         """
         values = {
-            x: self._conformed(x, value) for x, value in zip(self._inputs, self._ordered(args, named), strict=True)
+            x: self._conformed(x, value)
+            for x, value in zip(self._inputs, self._ordered(args, named), strict=True)
         }
         with self._lock:
             results = self._compute(values)
@@ -245,8 +246,8 @@ def function(
         'compiled' (the default, also 'FAST_RUN') runs native kernels; 'reference' (also 'FAST_COMPILE') runs
         each op in NumPy.
     updates : dict, or sequence of pairs
-        For shared variables, the expressions of their new values. All are computed from the old values; a call that
-        fails changes none.
+        For shared variables, the expressions of their new values. All are computed from the old values; a
+        call that fails changes none.
     givens : dict, or sequence of pairs
         Variables, and what stands for them in the outputs and updates.
     no_default_updates : bool
@@ -292,7 +293,9 @@ def function(
         raise DTypeError("function: inputs", expected="each variable once", actual=repr(inputs))
     if (mode or "compiled") not in _MODES:
         raise DTypeError("function: mode", expected="one of " + ", ".join(_MODES), actual=repr(mode))
-    returned = [] if outputs is None else [outputs] if not isinstance(outputs, list | tuple) else list(outputs)
+    returned = (
+        [] if outputs is None else [outputs] if not isinstance(outputs, list | tuple) else list(outputs)
+    )
     expressions = [as_variable(x) for x in returned]
     new_values = _updates(updates)
     replace = {as_variable(old): _given(as_variable(old), new) for old, new in _pairs(givens, "givens")}
@@ -323,7 +326,9 @@ def function(
 def _pairs(pairs: Pairs | None, argument: str) -> list[tuple[Any, Any]]:
     result = list(pairs.items() if isinstance(pairs, Mapping) else pairs or ())
     if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in result):
-        raise DTypeError(f"function: {argument}", expected="a dict, or pairs (variable, expression)", actual=repr(result))
+        raise DTypeError(
+            f"function: {argument}", expected="a dict, or pairs (variable, expression)", actual=repr(result)
+        )
     return [(old, new) for old, new in result]
 
 
@@ -331,9 +336,13 @@ def _updates(updates: Pairs | None) -> dict[SharedVariable, Variable]:
     result: dict[SharedVariable, Variable] = {}
     for variable, new in _pairs(updates, "updates"):
         if not isinstance(variable, SharedVariable):
-            raise DTypeError("function: updates", expected="shared variables to update", actual=repr(variable))
+            raise DTypeError(
+                "function: updates", expected="shared variables to update", actual=repr(variable)
+            )
         if variable in result:
-            raise DTypeError("function: updates", expected="one update a variable", actual=f"two of {variable!r}")
+            raise DTypeError(
+                "function: updates", expected="one update a variable", actual=f"two of {variable!r}"
+            )
         result[variable] = _fitted(variable, as_variable(new), f"function: update of {variable!r}")
     return result
 
@@ -345,7 +354,9 @@ def _given(old: Variable, new: Any) -> Variable:
 def _fitted(old: Variable, new: Variable, where: str) -> Variable:
     """Return an expression in the dtype of the variable it stands for, if that loses nothing."""
     if new.ndim != old.ndim:
-        raise ShapeError(where, expected=f"{old.ndim} dimensions ({old.type})", actual=str(new.type), origin=new.origin)
+        raise ShapeError(
+            where, expected=f"{old.ndim} dimensions ({old.type})", actual=str(new.type), origin=new.origin
+        )
     if upcast(old.dtype, new.dtype) != old.dtype:
         raise DTypeError(
             where,

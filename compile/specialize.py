@@ -1,8 +1,8 @@
 """From a graph with open shapes to one whose extents are all numbers.
 
 At a call, integers decide shapes: the extents of the arguments, and integer scalars such as the `i` of
-``x[i * B : (i + 1) * B]``. `Shapes` resolves them, without computing any array, into a key; a graph is specialised once for
-each key. What stays open in it are offsets: where a slice begins.
+``x[i * B : (i + 1) * B]``. `Shapes` resolves them, without computing any array, into a key; a graph is
+specialised once for each key. What stays open in it are offsets: where a slice begins.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class Sized(Op):
     types: tuple[TensorType, ...]
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        """Return what is stated."""
         return self.types
 
     @property
-    def shape_inputs(self) -> tuple[int, ...] | slice:  # type: ignore[override]  # the inner op's
-        """Those of the op."""
+    def shape_inputs(self) -> tuple[int, ...] | slice:  # type: ignore[override]  # the base has a constant
+        """The shape inputs of the op."""
         return self.op.shape_inputs
 
 
@@ -190,8 +191,8 @@ def _infer(node: Apply, types: Known, integers: Integers) -> None:
     for place in node.shape_places:
         if values[place] is None:
             raise GraphError(
-                f"{op_name(node.op)}: its shape depends on {node.inputs[place]!r}, which is computed from the elements "
-                "of an array",
+                f"{op_name(node.op)}: its shape depends on {node.inputs[place]!r}, "
+                "which is computed from the elements of an array",
                 expected="a shape decided by integer inputs and by shapes",
                 fix="compile with mode='reference', which computes every op as it comes",
                 origin=node.origin,

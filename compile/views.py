@@ -132,7 +132,9 @@ class View:
         )
         return View(self.buffer, self.dtype, tuple(shape), strides, self.offset)
 
-    def sliced(self, index: Sequence[int | slice], buffer: Buffer | None = None, shift: int | None = None) -> View:
+    def sliced(
+        self, index: Sequence[int | slice], buffer: Buffer | None = None, shift: int | None = None
+    ) -> View:
         """Index the leading axes; `buffer` and `shift` replace where the first element lies."""
         shape: list[int] = []
         strides: list[int] = []

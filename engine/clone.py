@@ -8,7 +8,9 @@ from typing import Any
 from arignote.engine.graph import Variable, as_variable, clone_replace
 
 
-def clone(output: Variable | Sequence[Variable], replace: Mapping[Variable, Any] | None = None) -> Variable | list[Variable]:
+def clone(
+    output: Variable | Sequence[Variable], replace: Mapping[Variable, Any] | None = None
+) -> Variable | list[Variable]:
     """Return an expression with variables replaced by others (`theano.clone`).
 
     Parameters

@@ -44,12 +44,17 @@ def _value(x: Variable, known: Mapping[Variable, np.ndarray]) -> np.ndarray:
         return x.value
     if isinstance(x, SharedVariable):
         return x.storage
-    raise MissingInputError(f"no value for the input {x!r}", expected=f"a value of type {x.type}", actual="none")
+    raise MissingInputError(
+        f"no value for the input {x!r}", expected=f"a value of type {x.type}", actual="none"
+    )
 
 
 def _perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     types = [TensorType(str(array.dtype), array.shape) for array in arrays]
-    integers = [int(array) if array.ndim == 0 and kind.is_integer else None for array, kind in zip(arrays, types, strict=True)]
+    integers = [
+        int(array) if array.ndim == 0 and kind.is_integer else None
+        for array, kind in zip(arrays, types, strict=True)
+    ]
     try:
         infer_concrete(node, types, integers)
         return node.op.perform(*arrays)
@@ -83,8 +88,8 @@ def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) 
         for axis, (mine, theirs) in enumerate(zip(kind.shape, out.shape, strict=True)):
             if mine != theirs and not x.broadcastable[axis]:
                 raise ShapeError(
-                    f"{op_name(node.op).lower()}: {x!r} has extent {mine} in dimension {axis}, the other operand {theirs}",
+                    f"{op_name(node.op).lower()}: in dimension {axis} {x!r} has {mine}, not {theirs}",
                     expected="equal extents: a dimension broadcasts only when it is 1 in the type",
                     actual=" and ".join(str(each) for each in types),
-                    fix="declare it broadcastable (matrix -> row or col), or insert the axis with dimshuffle('x', ...)",
+                    fix="declare it as a row or a col, or insert the axis with dimshuffle('x', ...)",
                 )

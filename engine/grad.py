@@ -12,9 +12,19 @@ from arignote.engine.origin import inherit
 
 
 @overload
-def grad(cost: Variable, wrt: Variable, consider_constant: Sequence[Variable] | None = ..., disconnected_inputs: str = ...) -> Variable: ...
+def grad(
+    cost: Variable,
+    wrt: Variable,
+    consider_constant: Sequence[Variable] | None = ...,
+    disconnected_inputs: str = ...,
+) -> Variable: ...
 @overload
-def grad(cost: Variable, wrt: Sequence[Variable], consider_constant: Sequence[Variable] | None = ..., disconnected_inputs: str = ...) -> list[Variable]: ...
+def grad(
+    cost: Variable,
+    wrt: Sequence[Variable],
+    consider_constant: Sequence[Variable] | None = ...,
+    disconnected_inputs: str = ...,
+) -> list[Variable]: ...
 
 
 def grad(
@@ -34,8 +44,8 @@ def grad(
     consider_constant : sequence of Variable, optional
         Variables that no gradient passes through.
     disconnected_inputs : {'raise', 'warn', 'ignore'}
-        What happens for a variable that the cost does not depend on differentiably: an error, or zeros with or
-        without a warning.
+        What happens for a variable that the cost does not depend on differentiably: an error, or zeros with
+        or without a warning.
 
     Returns
     -------
@@ -69,13 +79,17 @@ def grad(
         raise DTypeError("grad: argument `cost`", expected="a floating scalar", actual=str(cost.type))
     if disconnected_inputs not in ("raise", "warn", "ignore"):
         raise DTypeError(
-            "grad: argument `disconnected_inputs`", expected="'raise', 'warn' or 'ignore'", actual=repr(disconnected_inputs)
+            "grad: argument `disconnected_inputs`",
+            expected="'raise', 'warn' or 'ignore'",
+            actual=repr(disconnected_inputs),
         )
     wanted = [wrt] if isinstance(wrt, Variable) else list(wrt)
     for x in wanted:
         if not isinstance(x, Variable) or not x.type.is_float:
             kind = x.type if isinstance(x, Variable) else type(x).__name__
-            raise DTypeError("grad: argument `wrt`", expected="floating variables", actual=f"{x!r} of type {kind}")
+            raise DTypeError(
+                "grad: argument `wrt`", expected="floating variables", actual=f"{x!r} of type {kind}"
+            )
     gradients = _accumulate(cost, wanted, set(consider_constant or ()))
     result = [gradients[x] if x in gradients else _disconnected(cost, x, disconnected_inputs) for x in wanted]
     return result[0] if isinstance(wrt, Variable) else result
@@ -106,7 +120,7 @@ def _accumulate(cost: Variable, wrt: Sequence[Variable], constant: set[Variable]
 
 def _disconnected(cost: Variable, x: Variable, policy: str) -> Variable:
     error = DisconnectedInputError(
-        f"grad: the cost does not depend on {x!r} (or only through steps without derivative, such as comparisons)",
+        f"grad: the cost does not depend on {x!r}, or only through steps without derivative",
         expected="variables that the cost is computed from",
         actual=f"{x!r} of type {x.type}",
         fix="take it out of `wrt`, or pass disconnected_inputs='ignore' for zeros",

@@ -1,7 +1,7 @@
 """The graph: variables, applies, ops, and the walks over them.
 
-An `Apply` joins an `Op` with its input variables and makes its output variables. Graphs only ever grow: rewriting
-makes new nodes. All walks are iterative, so that depth is no limit.
+An `Apply` joins an `Op` with its input variables and makes its output variables. Graphs only ever grow:
+rewriting makes new nodes. All walks are iterative, so that depth is no limit.
 """
 
 from __future__ import annotations
@@ -306,7 +306,7 @@ def clone_replace(outputs: Sequence[Variable], replace: Mapping[Variable, Variab
             raise DTypeError(f"replacement of {old!r}", expected=str(old.type), actual=str(new.type))
     mapping = dict(replace)
     for node in walk(outputs, stop=replace):
-        new = rebuild(node, [mapping.get(x, x) for x in node.inputs])
-        for before, after in zip(node.outputs, new, strict=True):
+        rebuilt = rebuild(node, [mapping.get(x, x) for x in node.inputs])
+        for before, after in zip(node.outputs, rebuilt, strict=True):
             mapping.setdefault(before, after)
     return [mapping.get(x, x) for x in outputs]

@@ -54,7 +54,9 @@ def plural(single: Callable[..., Variable], name: str) -> Callable[..., list[Var
         return [single(each, dtype=dtype) if dtype else single(each) for each in names]
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return several variables as `{single.__name__}` makes them: by their names, or by their number."
+    make.__doc__ = (
+        f"Return several variables as `{single.__name__}` makes them: by their names, or by their number."
+    )
     return make
 
 

@@ -6,19 +6,23 @@ The ops build on `Variable`, so its methods look them up only when they are used
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from arignote.engine import ops
     from arignote.engine.graph import Variable
+else:
+
+    class _Ops:
+        """The module of the ops, imported when it is first used."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(import_module("arignote.engine.ops"), name)
+
+    ops = _Ops()
 
 Axis = int | Sequence[int] | None
-
-
-def _ops() -> ModuleType:
-    from arignote.engine import ops
-
-    return ops
 
 
 class TensorOperators:
@@ -28,79 +32,79 @@ class TensorOperators:
     __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Variable:
-        return _ops().add(self, other)
+        return ops.add(self, other)
 
     def __radd__(self, other: Any) -> Variable:
-        return _ops().add(other, self)
+        return ops.add(other, self)
 
     def __sub__(self, other: Any) -> Variable:
-        return _ops().sub(self, other)
+        return ops.sub(self, other)
 
     def __rsub__(self, other: Any) -> Variable:
-        return _ops().sub(other, self)
+        return ops.sub(other, self)
 
     def __mul__(self, other: Any) -> Variable:
-        return _ops().mul(self, other)
+        return ops.mul(self, other)
 
     def __rmul__(self, other: Any) -> Variable:
-        return _ops().mul(other, self)
+        return ops.mul(other, self)
 
     def __truediv__(self, other: Any) -> Variable:
-        return _ops().true_div(self, other)
+        return ops.true_div(self, other)
 
     def __rtruediv__(self, other: Any) -> Variable:
-        return _ops().true_div(other, self)
+        return ops.true_div(other, self)
 
     def __floordiv__(self, other: Any) -> Variable:
-        return _ops().int_div(self, other)
+        return ops.int_div(self, other)
 
     def __rfloordiv__(self, other: Any) -> Variable:
-        return _ops().int_div(other, self)
+        return ops.int_div(other, self)
 
     def __mod__(self, other: Any) -> Variable:
-        return _ops().mod(self, other)
+        return ops.mod(self, other)
 
     def __rmod__(self, other: Any) -> Variable:
-        return _ops().mod(other, self)
+        return ops.mod(other, self)
 
     def __pow__(self, other: Any) -> Variable:
-        return _ops().pow(self, other)
+        return ops.pow(self, other)
 
     def __rpow__(self, other: Any) -> Variable:
-        return _ops().pow(other, self)
+        return ops.pow(other, self)
 
     def __neg__(self) -> Variable:
-        return _ops().neg(self)
+        return ops.neg(self)
 
     def __abs__(self) -> Variable:
-        return _ops().abs_(self)
+        return ops.abs_(self)
 
     def __lt__(self, other: Any) -> Variable:
-        return _ops().lt(self, other)
+        return ops.lt(self, other)
 
     def __le__(self, other: Any) -> Variable:
-        return _ops().le(self, other)
+        return ops.le(self, other)
 
     def __gt__(self, other: Any) -> Variable:
-        return _ops().gt(self, other)
+        return ops.gt(self, other)
 
     def __ge__(self, other: Any) -> Variable:
-        return _ops().ge(self, other)
+        return ops.ge(self, other)
 
     def __and__(self, other: Any) -> Variable:
-        return _ops().and_(self, other)
+        return ops.and_(self, other)
 
     def __or__(self, other: Any) -> Variable:
-        return _ops().or_(self, other)
+        return ops.or_(self, other)
 
     def __xor__(self, other: Any) -> Variable:
-        return _ops().xor(self, other)
+        return ops.xor(self, other)
 
     def __invert__(self) -> Variable:
-        return _ops().invert(self)
+        return ops.invert(self)
 
     def __getitem__(self, index: Any) -> Variable:
-        return _ops().getitem(self, index)
+        return ops.getitem(self, index)
 
     def __len__(self) -> int:
         # Without this, iteration and `list(x)` would ask for x[0], x[1], ... forever.
@@ -112,66 +116,66 @@ class TensorOperators:
     @property
     def shape(self) -> Variable:
         """The shape as an int64 vector, symbolic."""
-        return _ops().shape(self)
+        return ops.shape(self)
 
     @property
     def T(self) -> Variable:  # noqa: N802 - NumPy's name
         """The axes in reverse order."""
-        return _ops().transpose(self)
+        return ops.transpose(self)
 
     @property
     def size(self) -> Variable:
         """The number of elements, symbolic."""
-        return _ops().prod(_ops().shape(self))
+        return ops.prod(ops.shape(self))
 
     def dimshuffle(self, *pattern: Any) -> Variable:
         """Reorder, drop and insert axes: see `arignote.tensor.dimshuffle`."""
-        return _ops().dimshuffle(self, *pattern)
+        return ops.dimshuffle(self, *pattern)
 
     def reshape(self, shape: Any, ndim: int | None = None) -> Variable:
         """Return the same elements in another shape: see `arignote.tensor.reshape`."""
-        return _ops().reshape(self, shape, ndim)
+        return ops.reshape(self, shape, ndim)
 
     def flatten(self, ndim: int = 1) -> Variable:
         """Join the last axes: see `arignote.tensor.flatten`."""
-        return _ops().flatten(self, ndim)
+        return ops.flatten(self, ndim)
 
     def ravel(self) -> Variable:
         """Return the elements as a vector."""
-        return _ops().flatten(self, 1)
+        return ops.flatten(self, 1)
 
     def transpose(self, *axes: Any) -> Variable:
         """Reorder the axes."""
-        return _ops().transpose(self, *axes)
+        return ops.transpose(self, *axes)
 
     def astype(self, dtype: str) -> Variable:
         """Return the elements in another dtype."""
-        return _ops().cast(self, dtype)
+        return ops.cast(self, dtype)
 
     def dot(self, other: Any) -> Variable:
         """Return the matrix product with `other`."""
-        return _ops().dot(self, other)
+        return ops.dot(self, other)
 
     def sum(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
         """Return the sum over axes."""
-        return _ops().sum(self, axis, dtype, keepdims)
+        return ops.sum(self, axis, dtype, keepdims)
 
     def prod(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
         """Return the product over axes."""
-        return _ops().prod(self, axis, dtype, keepdims)
+        return ops.prod(self, axis, dtype, keepdims)
 
     def mean(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
         """Return the mean over axes."""
-        return _ops().mean(self, axis, dtype, keepdims)
+        return ops.mean(self, axis, dtype, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return the maximum over axes."""
-        return _ops().max(self, axis, keepdims)
+        return ops.max(self, axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return the minimum over axes."""
-        return _ops().min(self, axis, keepdims)
+        return ops.min(self, axis, keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Variable:
         """Return where the maximum stands."""
-        return _ops().argmax(self, axis, keepdims)
+        return ops.argmax(self, axis, keepdims)

@@ -1,7 +1,7 @@
 """The user's line that made a node.
 
-Every node remembers one frame: the innermost one outside this library. Nodes that are made on behalf of another
-node (by a gradient, by a rewrite) inherit that node's line.
+Every node remembers one frame: the innermost one outside this library. Nodes that are made on behalf of
+another node (by a gradient, by a rewrite) inherit that node's line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ class Origin(NamedTuple):
 def _library_folders() -> tuple[str, ...]:
     engine = os.path.dirname(os.path.abspath(__file__))
     house = os.path.dirname(engine)
-    rooms = [engine, os.path.join(house, "compile"), os.path.join(house, "layers"), os.path.join(house, "api")]
+    rooms = [
+        engine,
+        os.path.join(house, "compile"),
+        os.path.join(house, "layers"),
+        os.path.join(house, "api"),
+    ]
     if os.path.basename(house) == "arignote":  # installed: the public face is the package itself
         rooms.append(house)
     return tuple(room + os.sep for room in rooms)

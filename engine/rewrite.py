@@ -1,7 +1,7 @@
 """Rewriting: small named rules, and the driver that applies them.
 
-A rule is a function that takes a node and returns what stands for its outputs, or None. Its docstring states the
-equation; its tag says what the equation keeps:
+A rule is a function that takes a node and returns what stands for its outputs, or None. Its docstring
+states the equation; its tag says what the equation keeps:
 
 - ``exact``: the same bits;
 - ``rounding``: the same value but for rounding;
@@ -157,7 +157,9 @@ class _Driver:
 def typed(value: Any) -> Any:
     """Return a key that tells apart parameters that Python calls equal: 1, True and 1.0; 0.0 and -0.0."""
     if isinstance(value, Op):
-        return type(value), tuple(typed(getattr(value, name)) for name in getattr(value, "__dataclass_fields__", ()))
+        return type(value), tuple(
+            typed(getattr(value, name)) for name in getattr(value, "__dataclass_fields__", ())
+        )
     if isinstance(value, tuple):
         return tuple(typed(entry) for entry in value)
     return type(value), repr(value) if isinstance(value, float) else value

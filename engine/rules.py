@@ -86,7 +86,7 @@ def reshape_of_reshape(node: Apply) -> Variable | None:
 
 @rule(Reshape, SpecifyShape, BroadcastTo, keeps="exact")
 def same_shape(node: Apply) -> Variable | None:
-    """reshape(x, shape(x)) = x; and so for a promised shape and for a broadcast, where all extents are known."""
+    """reshape(x, shape(x)) = x, where all extents are known; so for promised shapes and broadcasts."""
     x = node.inputs[0]
     return None if None in x.static_shape else _stands_for(x, node)
 
@@ -99,7 +99,7 @@ def cast_to_same(node: Apply) -> Variable | None:
 
 @rule(e.Mul, e.Add, keeps="rounding")
 def neutral_operand(node: Apply) -> Variable | None:
-    """x * 1 = x and x + 0 = x (but for the sign of a zero)."""
+    """X * 1 = x and x + 0 = x (but for the sign of a zero)."""
     x, y = node.inputs
     neutral = 1 if isinstance(node.op, e.Mul) else 0
     if _is_filled_with(y, neutral):
@@ -109,14 +109,14 @@ def neutral_operand(node: Apply) -> Variable | None:
 
 @rule(e.TrueDiv, e.Sub, e.Pow, keeps="rounding")
 def neutral_second_operand(node: Apply) -> Variable | None:
-    """x / 1 = x, x - 0 = x, x ** 1 = x."""
+    """X / 1 = x, x - 0 = x, x ** 1 = x."""
     x, y = node.inputs
     return _stands_for(x, node) if _is_filled_with(y, 0 if isinstance(node.op, e.Sub) else 1) else None
 
 
 @rule(e.Pow, keeps="rounding")
 def square(node: Apply) -> Variable | None:
-    """x ** 2 = sqr(x)."""
+    """X ** 2 = sqr(x)."""
     x, y = node.inputs
     if not _is_filled_with(y, 2) or x.dtype != node.outputs[0].dtype:
         return None

@@ -112,7 +112,8 @@ def conform(
     copy : bool
         Whether the result may share no memory with the value.
     downcast : bool or None
-        Whether a wider float may lose precision: yes, no, or (None) only a Python float where `floatX` is meant.
+        Whether a wider float may lose precision: yes, no, or (None) only a Python float where `floatX` is
+        meant.
 
     Raises
     ------
@@ -126,7 +127,9 @@ def conform(
     except ValueError as error:
         raise ShapeError(where, expected=f"an array of type {kind}", actual=str(error)) from None
     dtype = np.dtype(kind.dtype)
-    if array.dtype != dtype and not _fits(array, dtype, downcast, is_python=not isinstance(value, np.ndarray | np.generic)):
+    if array.dtype != dtype and not _fits(
+        array, dtype, downcast, is_python=not isinstance(value, np.ndarray | np.generic)
+    ):
         raise DTypeError(
             where,
             expected=f"values that {kind.dtype} holds",

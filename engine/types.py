@@ -119,9 +119,10 @@ def upcast(*dtypes: str) -> str:
 
 
 def float_dtype(dtype: str) -> str:
-    """Return the dtype in which a function such as exp is computed: floats stay, small integers become float32.
+    """Return the dtype in which a function such as exp is computed.
 
-    The rule is `theano.scalar.upgrade_to_float`.
+    Floats stay, bools and integers of up to 16 bits become float32, wider ones float64, as by
+    `theano.scalar.upgrade_to_float`.
     """
     if dtype.startswith("float"):
         return dtype
@@ -131,8 +132,9 @@ def float_dtype(dtype: str) -> str:
 def constant_array(value: Any) -> np.ndarray:
     """Return the array of a constant, Python numbers getting the dtype that Theano's autocast gives.
 
-    Python integers take the smallest signed dtype that holds them; Python floats take float32 where `floatX` is
-    'float32' or where float32 holds them exactly, so that ``x * 0.5`` keeps a float32 `x` in float32.
+    Python integers take the smallest signed dtype that holds them; Python floats take float32 where
+    `floatX` is 'float32' or where float32 holds them exactly, so that ``x * 0.5`` keeps a float32 `x` in
+    float32.
     """
     if isinstance(value, bool | np.generic | np.ndarray):
         array = np.asarray(value)
@@ -142,13 +144,17 @@ def constant_array(value: Any) -> np.ndarray:
             raise DTypeError("constant", expected="an integer of at most 64 bits", actual=str(value))
         array = np.asarray(value, small)
     elif isinstance(value, float):
-        exact = value != value or float(np.float32(np.clip(value, -3e38, 3e38))) == value or abs(value) == np.inf
+        exact = (
+            value != value or float(np.float32(np.clip(value, -3e38, 3e38))) == value or abs(value) == np.inf
+        )
         array = np.asarray(value, "float32" if config.floatX == "float32" or exact else "float64")
     else:
         array = np.asarray(value)
     if str(array.dtype) not in DTYPES:
         raise DTypeError(
-            "constant", expected="numbers of a dtype in " + ", ".join(DTYPES), actual=f"{array.dtype}: {value!r:.60}"
+            "constant",
+            expected="numbers of a dtype in " + ", ".join(DTYPES),
+            actual=f"{array.dtype}: {value!r:.60}",
         )
     return array
 

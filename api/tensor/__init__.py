@@ -5,8 +5,9 @@
 >>> T.nnet.relu(T.dot(x, x.T)).type
 TensorType(dtype='float32', shape=(None, None))
 
-Makers of variables are `scalar`, `vector`, `row`, `col`, `matrix`, `tensor3`, `tensor4` and `tensor5`, of dtype `floatX`;
-with a prefix (b, w, i, l, f, d) of dtype int8, int16, int32, int64, float32 or float64; and their plurals.
+Makers of variables are `scalar`, `vector`, `row`, `col`, `matrix`, `tensor3`, `tensor4` and `tensor5`, of
+dtype `floatX`; with a prefix (b, w, i, l, f, d) of dtype int8, int16, int32, int64, float32 or float64; and
+their plurals.
 """
 
 from arignote.engine.grad import grad
@@ -82,10 +83,72 @@ globals().update(MAKERS)
 globals().update(PLURALS)
 
 __all__ = [
-    "Constant", "TensorType", "TensorVariable", "Variable", "abs_", "add", "alloc", "and_", "arange", "argmax",
-    "as_tensor_variable", "cast", "ceil", "constant", "cos", "dimshuffle", "dot", "eq", "exp", "expm1", "flatten", "floor",
-    "ge", "grad", "gt", "int_div", "invert", "isinf", "isnan", "le", "log", "log1p", "lt", "max", "maximum", "mean", "min",
-    "minimum", "mod", "mul", "neg", "neq", "nnet", "ones", "ones_like", "or_", "pow", "prod", "reshape", "sgn", "shape",
-    "shared_randomstreams", "signal", "sin", "sqr", "sqrt", "stack", "sub", "sum", "switch", "tanh", "transpose",
-    "true_div", "xor", "zeros", "zeros_like", *MAKERS, *PLURALS,
-]  # fmt: skip
+    "Constant",
+    "TensorType",
+    "TensorVariable",
+    "Variable",
+    "abs_",
+    "add",
+    "alloc",
+    "and_",
+    "arange",
+    "argmax",
+    "as_tensor_variable",
+    "cast",
+    "ceil",
+    "constant",
+    "cos",
+    "dimshuffle",
+    "dot",
+    "eq",
+    "exp",
+    "expm1",
+    "flatten",
+    "floor",
+    "ge",
+    "grad",
+    "gt",
+    "int_div",
+    "invert",
+    "isinf",
+    "isnan",
+    "le",
+    "log",
+    "log1p",
+    "lt",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mod",
+    "mul",
+    "neg",
+    "neq",
+    "nnet",
+    "ones",
+    "ones_like",
+    "or_",
+    "pow",
+    "prod",
+    "reshape",
+    "sgn",
+    "shape",
+    "shared_randomstreams",
+    "signal",
+    "sin",
+    "sqr",
+    "sqrt",
+    "stack",
+    "sub",
+    "sum",
+    "switch",
+    "tanh",
+    "transpose",
+    "true_div",
+    "xor",
+    "zeros",
+    "zeros_like",
+    *MAKERS,
+    *PLURALS,
+]

@@ -1,8 +1,8 @@
 """Fused elementwise loops, with or without a reduction at the end.
 
-A loop runs over an iteration space. Each operand has a stride in every dimension of it, 0 where it is broadcast.
-In the inner loop a stride is 0, 1 or given at run time, and the kernel is built for which of these it is, so
-that LLVM sees unit strides and invariant loads and makes vector code.
+A loop runs over an iteration space. Each operand has a stride in every dimension of it, 0 where it is
+broadcast. In the inner loop a stride is 0, 1 or given at run time, and the kernel is built for which of
+these it is, so that LLVM sees unit strides and invariant loads and makes vector code.
 
     arguments: output, operands...; the extents; for the output and each operand its strides
 """
@@ -274,7 +274,7 @@ def compile_source(source: str, dtypes: Sequence[str]) -> Callable[..., int]:
     from arignote.compile.intrinsics import advance, pointer_to
     from arignote.compile.vector_math import NAMESPACE
 
-    names = {**NAMESPACE, "advance": advance, **_SCALARS(types)}
+    names = {**NAMESPACE, "advance": advance, **_scalar_types(types)}
     for dtype in {*dtypes}:
         names[f"{dtype}_at"] = pointer_to("uint8" if dtype == "bool" else dtype)
     filename = f"<kernel {next(_texts)}>"
@@ -287,7 +287,7 @@ def compile_source(source: str, dtypes: Sequence[str]) -> Callable[..., int]:
 _texts = itertools.count()
 
 
-def _SCALARS(types: object) -> dict[str, object]:
+def _scalar_types(types: object) -> dict[str, object]:
     from arignote.engine.types import DTYPES
 
     return {dtype: getattr(types, "boolean" if dtype == "bool" else dtype) for dtype in DTYPES}
@@ -329,7 +329,7 @@ class _LoopSource:
     # ------------------------------------------------------------------ the three shapes of loops
 
     def _blocks(self) -> list[str]:
-        """One dimension: tasks are blocks of it."""
+        """Write the loop over one dimension, whose blocks are tasks."""
         return [
             f"    low, high = begin * {BLOCK}, min(end * {BLOCK}, e0)",
             *self._starts("    ", []),
@@ -340,7 +340,7 @@ class _LoopSource:
         ]
 
     def _rows(self) -> list[str]:
-        """Several dimensions: tasks are rows, whose place is counted on from row to row."""
+        """Write the loops over several dimensions: tasks are rows, whose place is counted on."""
         outer = list(range(self.last))
         return [
             *self._decode("    ", "begin", outer),
@@ -354,7 +354,7 @@ class _LoopSource:
         ]
 
     def _sums(self) -> list[str]:
-        """The inner dimension is reduced: a task is one output."""
+        """Write the loops of tasks that each add up one output: the inner dimension is reduced."""
         kept, around = (
             list(range(self.dimensions - self.reduced)),
             list(range(self.dimensions - self.reduced, self.last)),
@@ -393,7 +393,7 @@ class _LoopSource:
         return out
 
     def _row_sums(self) -> list[str]:
-        """The inner dimension is kept: a task is a block of a row of outputs, to which rows are added."""
+        """Write the loops of tasks that add rows to a block of a row of outputs."""
         kept = list(range(self.last - self.reduced))
         around = list(range(self.last - self.reduced, self.last))
         dtype = self.dtypes[0]

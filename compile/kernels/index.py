@@ -51,7 +51,10 @@ def _part(plan: Plan, view: View, pattern: Pattern, bounds: Sequence[Variable], 
     sources = [plan.graph.sources.get(bound) for bound in bounds]
 
     def offset_of(integers: dict[Variable, int]) -> int:
-        values = [value if source is None else integers[source] for value, source in zip(known, sources, strict=True)]
+        values = [
+            value if source is None else integers[source]
+            for value, source in zip(known, sources, strict=True)
+        ]
         return (view.offset + view.shift(cast("list[int | slice]", resolve(pattern, values)))) * view.itemsize
 
     # The shape is known all the same, and the strides: a window's extents decide neither.
@@ -142,7 +145,10 @@ def _row_source(indices: Sequence[str], first: int) -> str:
 
 
 def gather(*, dtype: str, indices: tuple[str, ...]) -> Callable[..., int]:
-    """Build the kernel of `Gather`: output, array, elements of a row, extents, index vectors; a task is one row."""
+    """Build the kernel of `Gather`; a task is one row.
+
+    Arguments: output, array, elements of a row, extents, index vectors.
+    """
     element = "uint8" if dtype == "bool" else dtype
     source = f"""
 def kernel(args, scratch, begin, end):
@@ -157,7 +163,10 @@ def kernel(args, scratch, begin, end):
 
 
 def scatter_add(*, dtype: str, indices: tuple[str, ...]) -> Callable[..., int]:
-    """Build the kernel of `ScatterAdd`: output, values, elements of a row, extents, index vectors, their length."""
+    """Build the kernel of `ScatterAdd`.
+
+    Arguments: output, values, elements of a row, extents, index vectors, their length.
+    """
     source = f"""
 def kernel(args, scratch, begin, end):
     out, values, size = {dtype}_at(args[0]), {dtype}_at(args[1]), args[2]

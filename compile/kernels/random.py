@@ -41,7 +41,10 @@ def lower_uniform(plan: Plan, op: Uniform, node: Apply) -> None:
 
 
 def uniform(*, dtype: str, rotations: tuple[int, ...], rounds: int, parity: int) -> Callable[..., int]:
-    """Build the kernel of the sample: output, state, count. See `arignote.engine.ops.random` for the definition."""
+    """Build the kernel of the sample, as `arignote.engine.ops.random` defines it.
+
+    Arguments: output, state, count.
+    """
     lines = []
     for round_ in range(rounds):
         shift = rotations[round_ % 8]

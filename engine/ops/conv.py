@@ -4,8 +4,8 @@ The three ops share their parameters. With cross-correlation written as
 
     y[n, k, p, q] = sum over c, r, s of  x[n, c, p*sh + r*dh - top, q*sw + s*dw - left] * w[k, c, r, s]
 
-(x is 0 outside of the image) each of them is linear in each of its two operands, and the derivatives of any one
-are the other two. A true convolution reads w[k, c, R-1-r, S-1-s] instead.
+(x is 0 outside of the image) each of them is linear in each of its two operands, and the derivatives of any
+one are the other two. A true convolution reads w[k, c, R-1-r, S-1-s] instead.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Convolution(Op):
             room = extent + before + after - (span - 1) * self.dilation[axis] - 1
             if room < 0 or span == 0:
                 raise ShapeError(
-                    "conv2d: the filter does not fit into the image",
-                    expected=f"at most {extent + before + after} {('rows', 'columns')[axis]} (image {extent}, padding {before} + {after})",
-                    actual=f"{span} in the filter" + (f", dilated by {self.dilation[axis]}" if self.dilation[axis] > 1 else ""),
+                    f"conv2d: the filter's {('rows', 'columns')[axis]} do not fit into the image's",
+                    expected=f"1 to {extent + before + after} (image {extent}, padding {before} + {after})",
+                    actual=f"{span}" + f", dilated by {self.dilation[axis]}" * (self.dilation[axis] > 1),
                     fix="use smaller filters, or pad: border_mode='half' or 'full'",
                 )
             result.append(room // self.subsample[axis] + 1)
@@ -108,7 +108,7 @@ class Conv2d(Convolution):
                 "conv2d: input and filters differ in their number of channels",
                 expected=f"filters of shape (filters, {image.shape[1]}, rows, columns)",
                 actual=f"input {image}, filters {filters}",
-                fix="the second extent of both is the number of channels; check the layout (batch, channels, rows, columns)",
+                fix="channels are the second extent of both; images are (batch, channels, rows, columns)",
             )
         spatial = self.output_extents(image.shape[2:], filters.shape[2:])
         return [image.with_shape([image.shape[0], filters.shape[0], *spatial])]
@@ -131,7 +131,7 @@ class Conv2d(Convolution):
 
 @dataclass(frozen=True)
 class Conv2dInputGradient(Convolution):
-    """Filters, a gradient with respect to the maps, and the images' rows and columns: the images' gradient."""
+    """The images' gradient, from filters, the maps' gradient, and the images' rows and columns."""
 
     shape_inputs = slice(2, None)
 
@@ -169,7 +169,7 @@ class Conv2dInputGradient(Convolution):
 
 @dataclass(frozen=True)
 class Conv2dFilterGradient(Convolution):
-    """Images, a gradient with respect to the maps, and the filters' rows and columns: the filters' gradient."""
+    """The filters' gradient, from images, the maps' gradient, and the filters' rows and columns."""
 
     shape_inputs = slice(2, None)
 
@@ -177,7 +177,9 @@ class Conv2dFilterGradient(Convolution):
         image, gradient = types[:2]
         _check_gradient(self, gradient, image.shape[2:], values[2:], gradient.shape[1])
         if len({image.shape[0], gradient.shape[0]} - {None}) > 1:
-            raise ShapeError("conv2d's filter gradient", expected="one batch size", actual=f"{image} and {gradient}")
+            raise ShapeError(
+                "conv2d's filter gradient", expected="one batch size", actual=f"{image} and {gradient}"
+            )
         return [gradient.with_shape([gradient.shape[1], image.shape[1], *values[2:]])]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -241,8 +243,8 @@ def conv2d(
         What is known of the shapes; checked when there are values. `image_shape` is the older word for
         `input_shape`.
     border_mode : {'valid', 'full', 'half'}, int, (int, int) or ((int, int), (int, int))
-        Zero padding: none; filter size - 1; filter size // 2; or a number of pixels: for all sides, for (rows,
-        columns), or for ((top, bottom), (left, right)).
+        Zero padding: none; filter size - 1; filter size // 2; or a number of pixels: for all sides, for
+        (rows, columns), or for ((top, bottom), (left, right)).
     subsample : int or (int, int)
         Strides in rows and columns.
     filter_flip : bool
@@ -276,7 +278,9 @@ def conv2d(
     (None, 10, 28, 28)
     """
     if input_shape is not None and image_shape is not None:
-        raise DTypeError("conv2d", expected="input_shape or image_shape", actual="both", fix="leave out image_shape")
+        raise DTypeError(
+            "conv2d", expected="input_shape or image_shape", actual="both", fix="leave out image_shape"
+        )
     source = "image_shape" if image_shape is not None else "input_shape"
     image = _operand(input, "input", source, image_shape if image_shape is not None else input_shape)
     kernel = _operand(filters, "filters", "filter_shape", filter_shape)
@@ -296,7 +300,11 @@ def _operand(value: Any, name: str, source: str, shape: Any) -> Variable:
         raise ShapeError(
             f"conv2d: argument `{name}`",
             expected="4 dimensions: "
-            + ("(batch, channels, rows, columns)" if name == "input" else "(filters, channels, rows, columns)"),
+            + (
+                "(batch, channels, rows, columns)"
+                if name == "input"
+                else "(filters, channels, rows, columns)"
+            ),
             actual=f"{x!r} of type {x.type}",
             fix=f"insert axes: dimshuffle({'0, ' if x.ndim > 2 else ''}'x', ...), or reshape",
         )
@@ -325,9 +333,13 @@ def _constant(entry: Any, source: str) -> Any:
 
 
 def _pair(value: Any, name: str) -> Pair:
-    pair = tuple(int(_constant(entry, name)) for entry in (value if isinstance(value, list | tuple) else (value,) * 2))
+    pair = tuple(
+        int(_constant(entry, name)) for entry in (value if isinstance(value, list | tuple) else (value,) * 2)
+    )
     if len(pair) != 2 or min(pair) < 1:
-        raise ShapeError(f"conv2d: argument `{name}`", expected="one or two numbers of at least 1", actual=repr(value))
+        raise ShapeError(
+            f"conv2d: argument `{name}`", expected="one or two numbers of at least 1", actual=repr(value)
+        )
     return pair[0], pair[1]
 
 
@@ -345,7 +357,8 @@ def _border_mode(mode: Any) -> str | Padding:
     if min(*padding[0], *padding[1]) < 0:
         raise ShapeError(
             "conv2d: argument `border_mode`",
-            expected="'valid', 'full', 'half', n, (rows, columns) or ((top, bottom), (left, right)), not negative",
+            expected="'valid', 'full', 'half', or numbers of at least 0: n, (rows, columns), "
+            "((top, bottom), (left, right))",
             actual=repr(mode),
         )
     return padding

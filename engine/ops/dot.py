@@ -61,19 +61,23 @@ def dot(a: Any, b: Any) -> Variable:
     >>> dot(np.eye(2), np.array([3.0, 4.0])).eval()
     array([3., 4.])
     """
-    a, b = as_variable(a), as_variable(b)
-    if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    for name, x in (("first", a), ("second", b)):
+    first, second = as_variable(a), as_variable(b)
+    if first.ndim == 0 or second.ndim == 0:
+        return first * second
+    for name, x in (("first", first), ("second", second)):
         if x.ndim > 2:
             raise ShapeError(
-                f"dot: the {name} argument", expected="a vector or a matrix", actual=f"{x!r} of type {x.type}",
+                f"dot: the {name} argument",
+                expected="a vector or a matrix",
+                actual=f"{x!r} of type {x.type}",
                 fix="flatten it to a matrix with .flatten(2)",
-            )  # fmt: skip
-    dtype = upcast(a.dtype, b.dtype)
+            )
+    dtype = upcast(first.dtype, second.dtype)
     if dtype == "bool":
-        raise DTypeError("dot", expected="numbers", actual="bool matrices", fix="cast them to a number's dtype")
-    left = a if a.ndim == 2 else dimshuffle(a, "x", 0)
-    right = b if b.ndim == 2 else dimshuffle(b, 0, "x")
+        raise DTypeError(
+            "dot", expected="numbers", actual="bool matrices", fix="cast them to a number's dtype"
+        )
+    left = first if first.ndim == 2 else dimshuffle(first, "x", 0)
+    right = second if second.ndim == 2 else dimshuffle(second, 0, "x")
     result = Dot()(cast(left, dtype), cast(right, dtype))
-    return dimshuffle(result, *([0] if a.ndim == 2 else []), *([1] if b.ndim == 2 else []))
+    return dimshuffle(result, *([0] if first.ndim == 2 else []), *([1] if second.ndim == 2 else []))

@@ -1,7 +1,7 @@
 """Elementwise ops: one scalar formula each, broadcasting as Theano does.
 
-A formula is a Python expression over the operands `x`, `y`, `z` and the functions of `FUNCTIONS`. NumPy evaluates it
-on whole arrays in the reference mode; the compiler inlines it into loops.
+A formula is a Python expression over the operands `x`, `y`, `z` and the functions of `FUNCTIONS`. NumPy
+evaluates it on whole arrays in the reference mode; the compiler inlines it into loops.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Elementwise(Op):
         return [None if term is None else sum_to(term, x) for term, x in zip(terms, inputs, strict=True)]
 
     def pull_back(self, g: Variable, out: Variable, *operands: Variable) -> Sequence[Variable | None]:
-        """Return, for each operand, `g` times the partial derivative of the formula; None where it is constant."""
+        """Return `g` times the partial derivative by each operand; None where there is none."""
         return (None,) * len(operands)
 
     def apply(self, *inputs: Any) -> tuple[Variable, ...]:
@@ -149,7 +149,9 @@ class _Bits(Elementwise):
 
     def output_dtype(self, dtypes: Sequence[str]) -> str:
         if any(dtype.startswith("float") for dtype in dtypes):
-            raise DTypeError(type(self).__name__.lower(), expected="bools or integers", actual=", ".join(dtypes))
+            raise DTypeError(
+                type(self).__name__.lower(), expected="bools or integers", actual=", ".join(dtypes)
+            )
         return upcast(*dtypes)
 
 
@@ -442,7 +444,9 @@ class Invert(_Bits):
 
     def output_dtype(self, dtypes: Sequence[str]) -> str:
         if dtypes[0] != "bool":
-            raise DTypeError("invert", expected="a bool", actual=dtypes[0], fix="write -x - 1 for the complement")
+            raise DTypeError(
+                "invert", expected="a bool", actual=dtypes[0], fix="write -x - 1 for the complement"
+            )
         return "bool"
 
 
@@ -558,7 +562,7 @@ def cast(x: Any, dtype: str) -> Variable:
 
 
 def relu(x: Any, alpha: Any = 0) -> Variable:
-    """Return max(x, 0), with slope `alpha` below 0 (`theano.tensor.nnet.relu`); the derivative at 0 is `alpha`.
+    """Return max(x, 0), with slope `alpha` below 0 and at 0 (`theano.tensor.nnet.relu`).
 
     Examples
     --------

@@ -52,7 +52,9 @@ class Subtensor(Op):
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         kind = types[0]
         extents_: list[int | None] = []
-        for axis, (entry, index) in enumerate(zip(self.pattern, resolve(self.pattern, values[1:]), strict=True)):
+        for axis, (entry, index) in enumerate(
+            zip(self.pattern, resolve(self.pattern, values[1:]), strict=True)
+        ):
             extent = kind.shape[axis]
             if entry is None:
                 if isinstance(index, int) and extent is not None and not -extent <= index < extent:
@@ -78,13 +80,15 @@ class Subtensor(Op):
     ) -> Sequence[Variable | None]:
         (gradient,) = gradients
         assert gradient is not None
-        scattered = SubtensorGradient(self.pattern, inputs[0].ndim)(gradient, *extents(inputs[0]), *inputs[1:])
+        scattered = SubtensorGradient(self.pattern, inputs[0].ndim)(
+            gradient, *extents(inputs[0]), *inputs[1:]
+        )
         return [scattered, *(None for _ in inputs[1:])]
 
 
 @dataclass(frozen=True)
 class SubtensorGradient(Op):
-    """Zeros but for a view; inputs: the view's values, the array's extents, then the integers of the pattern."""
+    """Zeros but for a view; inputs: the view's values, the array's extents, the pattern's integers."""
 
     pattern: Pattern
     ndim: int
@@ -127,7 +131,7 @@ def index_error(axis: int, extent: int, position: int, value: int) -> InputError
 
 @dataclass(frozen=True)
 class Gather(Op):
-    """Rows or elements picked by vectors of integers; inputs: the array, then one vector for each leading axis."""
+    """Elements picked by vectors of integers; inputs: the array, and a vector for each leading axis."""
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         array, *indices = types
@@ -156,7 +160,7 @@ class Gather(Op):
 
 @dataclass(frozen=True)
 class ScatterAdd(Op):
-    """An array with values added where vectors of integers point; inputs: the array, the values, the vectors."""
+    """An array with values added at places; inputs: the array, the values, vectors of integers."""
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         return [types[0]]
@@ -227,7 +231,9 @@ def getitem(x: Any, index: Any) -> Variable:
     entries = index if isinstance(index, tuple) else (index,)
     if sum(entry is not None and entry is not Ellipsis for entry in entries) > x.ndim:
         raise ShapeError(
-            f"indexing {x!r}", expected=f"at most {x.ndim} indices", actual=f"{len(entries)} of them: {entries}"
+            f"indexing {x!r}",
+            expected=f"at most {x.ndim} indices",
+            actual=f"{len(entries)} of them: {entries}",
         )
     entries = tuple(_expand_ellipsis(entries, x.ndim))
     if any(_is_vector(entry) for entry in entries):
@@ -240,7 +246,11 @@ def getitem(x: Any, index: Any) -> Variable:
             pattern.append(Bounds(*(part is not None for part in parts)))
             bounds.extend(_integer(part, axis) for part in parts if part is not None)
             if entry.step is not None and known_integer(bounds[-1]) in (0, None):
-                raise DTypeError(f"slice of dimension {axis}: step", expected="a constant other than 0", actual=repr(entry.step))
+                raise DTypeError(
+                    f"slice of dimension {axis}: step",
+                    expected="a constant other than 0",
+                    actual=repr(entry.step),
+                )
         else:
             pattern.append(None)
             bounds.append(_integer(entry, axis))

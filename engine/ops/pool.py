@@ -1,7 +1,7 @@
 """Pooling: the largest, or the sum or mean, of each window of an image.
 
-Ties in max-pooling go to the first maximum in row-major order: a true subgradient, and what PyTorch does. Theano
-credited every tie.
+Ties in max-pooling go to the first maximum in row-major order: a true subgradient, and what PyTorch does.
+Theano credited every tie.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Pooling(Op):
 
 @dataclass(frozen=True)
 class MaxPool(Pooling):
-    """Images (n, c, h, w) to the maximum of each window, and its place in the plane (row * w + column), as int32."""
+    """The maximum of each window, and its place in the plane (row * columns + column) as int32."""
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         (image,) = types
@@ -99,7 +99,7 @@ class MaxPool(Pooling):
 
 @dataclass(frozen=True)
 class MaxUnpool(Pooling):
-    """Values, the places of maxima, and the image's rows and columns: each value added at its place, 0 elsewhere."""
+    """Each value added at its place, 0 elsewhere; inputs: values, places of maxima, rows, columns."""
 
     shape_inputs = slice(2, None)
 
@@ -110,7 +110,9 @@ class MaxUnpool(Pooling):
         pooled, positions, rows, columns = arrays
         n, c = pooled.shape[:2]
         planes = np.zeros((n * c, int(rows) * int(columns)), pooled.dtype)
-        np.add.at(planes, (np.arange(n * c)[:, None], positions.reshape(n * c, -1)), pooled.reshape(n * c, -1))
+        np.add.at(
+            planes, (np.arange(n * c)[:, None], positions.reshape(n * c, -1)), pooled.reshape(n * c, -1)
+        )
         return (planes.reshape(n, c, int(rows), int(columns)),)
 
     def vjp(
@@ -130,7 +132,9 @@ class MaxPick(Pooling):
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         image, positions = arrays
         n, c = image.shape[:2]
-        picked = np.take_along_axis(image.reshape(n, c, -1), positions.reshape(n, c, -1).astype("int64"), axis=2)
+        picked = np.take_along_axis(
+            image.reshape(n, c, -1), positions.reshape(n, c, -1).astype("int64"), axis=2
+        )
         return (picked.reshape(positions.shape),)
 
     def vjp(
@@ -162,14 +166,15 @@ class SumPool(Pooling):
         out = [int(extent or 0) for extent in self.output_extents((rows, columns))]
         if self.mode == "sum":
             return np.ones(out)
-        counts = []
+        counts: list[np.ndarray] = []
         for axis, extent in enumerate((rows, columns)):
             pad = self.pad[axis]
             start = np.arange(out[axis]) * self.stride[axis] - pad
             stop = start + self.window[axis]
             low, high = (-pad, extent + pad) if self.mode == "average_inc_pad" else (0, extent)
             counts.append(np.minimum(stop, high) - np.maximum(start, low))
-        return 1.0 / np.multiply.outer(*counts)
+        rows_counted, columns_counted = counts
+        return np.asarray(1.0 / (rows_counted[:, None] * columns_counted))
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         (image,) = arrays
@@ -190,7 +195,7 @@ class SumPool(Pooling):
 
 @dataclass(frozen=True)
 class SumUnpool(Pooling):
-    """Values and the image's rows and columns: each value spread over its window; the transpose of `SumPool`."""
+    """The transpose of `SumPool`: each value spread over its window; inputs: values, rows, columns."""
 
     mode: str
     shape_inputs = slice(1, None)
@@ -204,7 +209,9 @@ class SumUnpool(Pooling):
         weights = pool.weights(int(rows), int(columns))
         result = np.zeros((*pooled.shape[:2], int(rows), int(columns)), pooled.dtype)
         for p, q, window_rows, window_columns in self.windows(int(rows), int(columns)):
-            result[:, :, window_rows, window_columns] += (pooled[:, :, p, q] * weights[p, q])[:, :, None, None]
+            result[:, :, window_rows, window_columns] += (pooled[:, :, p, q] * weights[p, q])[
+                :, :, None, None
+            ]
         return (result,)
 
     def vjp(
@@ -270,19 +277,27 @@ def pool_2d(
     image = as_variable(input)
     if image.ndim < 2:
         raise ShapeError(
-            "pool_2d: argument `input`", expected="two dimensions or more", actual=f"{image!r} of type {image.type}"
+            "pool_2d: argument `input`",
+            expected="two dimensions or more",
+            actual=f"{image!r} of type {image.type}",
         )
     if not image.type.is_float:
         raise DTypeError(
-            "pool_2d: argument `input`", expected="float32 or float64", actual=f"{image!r} of type {image.type}",
+            "pool_2d: argument `input`",
+            expected="float32 or float64",
+            actual=f"{image!r} of type {image.type}",
             fix="cast it: cast(x, 'floatX')",
-        )  # fmt: skip
+        )
     if mode not in MODES:
         raise DTypeError("pool_2d: argument `mode`", expected="one of " + ", ".join(MODES), actual=repr(mode))
     if pads != (0, 0) and not ignore_border:
-        raise ShapeError("pool_2d: argument `pad`", expected="ignore_border=True with padding", actual=repr(pads))
+        raise ShapeError(
+            "pool_2d: argument `pad`", expected="ignore_border=True with padding", actual=repr(pads)
+        )
     if pads[0] >= window[0] or pads[1] >= window[1]:
-        raise ShapeError("pool_2d: argument `pad`", expected=f"less than the window {window}", actual=repr(pads))
+        raise ShapeError(
+            "pool_2d: argument `pad`", expected=f"less than the window {window}", actual=repr(pads)
+        )
     planes = _as_planes(image)
     parameters = (window, steps, pads, bool(ignore_border))
     pooled = MaxPool(*parameters)(planes) if mode == "max" else SumPool(*parameters, mode)(planes)
@@ -293,7 +308,9 @@ def pool_2d(
     return reshape(pooled, (*extents(image)[:-2], *extents(pooled)[2:]))
 
 
-def max_pool_2d(input: Any, ds: Any, ignore_border: bool = False, st: Any = None, padding: Any = (0, 0)) -> Variable:
+def max_pool_2d(
+    input: Any, ds: Any, ignore_border: bool = False, st: Any = None, padding: Any = (0, 0)
+) -> Variable:
     """Return the maximum of each window: the older name of `pool_2d` (`theano.tensor.signal.downsample`)."""
     return pool_2d(input, ds, ignore_border, st, padding)
 
@@ -313,9 +330,13 @@ def _as_planes(image: Variable) -> Variable:
 
 def _either(name: str, value: Any, old_name: str, old: Any, required: bool = True) -> Any:
     if value is not None and old is not None:
-        raise DTypeError("pool_2d", expected=f"`{name}` or `{old_name}`", actual="both", fix=f"leave out {old_name}")
+        raise DTypeError(
+            "pool_2d", expected=f"`{name}` or `{old_name}`", actual="both", fix=f"leave out {old_name}"
+        )
     if required and value is None and old is None:
-        raise DTypeError(f"pool_2d: argument `{name}`", expected="the window's rows and columns", actual="nothing")
+        raise DTypeError(
+            f"pool_2d: argument `{name}`", expected="the window's rows and columns", actual="nothing"
+        )
     return value if value is not None else old
 
 
@@ -323,6 +344,8 @@ def _pair(value: Any, name: str, least: int) -> Pair:
     pair = tuple(int(entry) for entry in (value if isinstance(value, list | tuple) else (value, value)))
     if len(pair) != 2 or min(pair) < least:
         raise ShapeError(
-            f"pool_2d: argument `{name}`", expected=f"one or two numbers of at least {least}", actual=repr(value)
+            f"pool_2d: argument `{name}`",
+            expected=f"one or two numbers of at least {least}",
+            actual=repr(value),
         )
     return pair[0], pair[1]

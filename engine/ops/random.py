@@ -1,7 +1,8 @@
 """Random numbers: counter-based, so that they are the same in every mode and at any number of threads.
 
-Element i of a draw is Threefry-2x32-20 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
-SC 2011) of the counter `drawn + i` under the key `seed`. A stream's state is the int64 vector (seed, drawn).
+Element i of a draw is Threefry-2x32-20 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1,
+2, 3", SC 2011) of the counter `drawn + i` under the key `seed`. A stream's state is the int64 vector (seed,
+drawn).
 """
 
 from __future__ import annotations
@@ -61,14 +62,16 @@ def threefry(seed: int, counters: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Uniform(Op):
-    """Draw numbers in [0, 1); inputs: the state and one integer scalar per extent; outputs: sample, next state."""
+    """Numbers in [0, 1), and the next state; inputs: the state, and an integer scalar per extent."""
 
     dtype: str
     shape_inputs = slice(1, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         if any(extent is not None and extent < 0 for extent in values[1:]):
-            raise InputError("random draw: size", expected="extents of at least 0", actual=str(tuple(values[1:])))
+            raise InputError(
+                "random draw: size", expected="extents of at least 0", actual=str(tuple(values[1:]))
+            )
         return [TensorType(self.dtype, tuple(values[1:])), types[0]]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -119,7 +122,12 @@ class RandomStreams:
         return np.array([words.view("int64")[0], 0], "int64")
 
     def uniform(
-        self, size: Any = (), low: Any = 0.0, high: Any = 1.0, ndim: int | None = None, dtype: str | None = None
+        self,
+        size: Any = (),
+        low: Any = 0.0,
+        high: Any = 1.0,
+        ndim: int | None = None,
+        dtype: str | None = None,
     ) -> Variable:
         """Return numbers drawn uniformly from [low, high)."""
         sample = self._draw(size, dtype or config.floatX)
@@ -144,7 +152,9 @@ class RandomStreams:
             If `n` is no number of at least 0.
         """
         if isinstance(n, Variable) or int(n) != n or n < 0:
-            raise DTypeError("binomial: argument `n`", expected="a whole number of at least 0", actual=repr(n))
+            raise DTypeError(
+                "binomial: argument `n`", expected="a whole number of at least 0", actual=repr(n)
+            )
         p = as_variable(p)
         draws = p.dtype if p.type.is_float else config.floatX
         if n == 1:

@@ -33,7 +33,9 @@ class Reduction(Op):
         (kind,) = types
         if not self.has_neutral and any(kind.shape[axis] == 0 for axis in self.axes):
             raise ShapeError(
-                f"{type(self).__name__.lower()} over an axis without elements", expected="elements", actual=str(kind)
+                f"{type(self).__name__.lower()} over an axis without elements",
+                expected="elements",
+                actual=str(kind),
             )
         return [kind.with_shape(extent for axis, extent in enumerate(kind.shape) if axis not in self.axes)]
 
@@ -70,7 +72,8 @@ class Prod(Reduction):
     ) -> Sequence[Variable | None]:
         (x,), (gradient,) = inputs, gradients
         assert gradient is not None
-        # Zeros: with one of them only its own place has a derivative, the product of the others; with two, none has.
+        # Zeros: with one of them only its own place has a derivative, the product of the others; with two,
+        # none has.
         is_zero = eq(x, 0)
         others = switch(is_zero, 1, x)
         zeros = self.spread(sum(cast(is_zero, "int64"), self.axes), x)
@@ -138,7 +141,7 @@ def normalize_axes(axis: Axis | Variable, ndim: int, name: str) -> tuple[int, ..
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = [axis] if isinstance(axis, int | np.integer) else list(axis)  # type: ignore[arg-type]  # a Variable refuses iteration with its own error
+    axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
     if not all(isinstance(entry, int | np.integer) for entry in axes):
         raise DTypeError(f"{name}: axis", expected="integers", actual=repr(axis))
     result = sorted(int(entry) + ndim if entry < 0 else int(entry) for entry in axes)
@@ -163,7 +166,9 @@ class BroadcastTo(Op):
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         for mine, wanted in zip(types[0].shape, values[1:], strict=True):
             if mine not in (1, None) and wanted is not None and mine != wanted:
-                raise ShapeError("broadcast_to", expected=f"shape {tuple(values[1:])}, or 1", actual=str(types[0]))
+                raise ShapeError(
+                    "broadcast_to", expected=f"shape {tuple(values[1:])}, or 1", actual=str(types[0])
+                )
         return [types[0].with_shape(values[1:])]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -179,8 +184,7 @@ class BroadcastTo(Op):
         return [sum_to(gradient, inputs[0]), *(None for _ in inputs[1:])]
 
 
-def _reduce(op: type[Reduction], x: Any, axis: Axis, keepdims: bool, name: str) -> Variable:
-    x = as_variable(x)
+def _reduce(op: type[Reduction], x: Variable, axis: Axis, keepdims: bool, name: str) -> Variable:
     axes = normalize_axes(axis, x.ndim, name)
     if not axes:
         return x
@@ -216,12 +220,12 @@ def prod(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = F
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the maximum over axes (by default all); NaN if there is one."""
-    return _reduce(Max, x, axis, keepdims, "max")
+    return _reduce(Max, as_variable(x), axis, keepdims, "max")
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the minimum over axes (by default all); NaN if there is one."""
-    return _reduce(Min, x, axis, keepdims, "min")
+    return _reduce(Min, as_variable(x), axis, keepdims, "min")
 
 
 def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:

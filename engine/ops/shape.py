@@ -34,7 +34,7 @@ class DimShuffle(Op):
         return [kind.with_shape(1 if axis == "x" else kind.shape[int(axis)] for axis in self.pattern)]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        kept = [axis for axis in self.pattern if axis != "x"]
+        kept = [int(axis) for axis in self.pattern if axis != "x"]
         dropped = [axis for axis in range(arrays[0].ndim) if axis not in kept]
         moved = arrays[0].transpose([*kept, *dropped])
         moved = moved.reshape(moved.shape[: len(kept)])
@@ -56,7 +56,7 @@ class DimShuffle(Op):
 
 @dataclass(frozen=True)
 class Reshape(Op):
-    """The same elements in row-major order; inputs: the array and one integer scalar per extent, one may be -1."""
+    """The same elements in row-major order; inputs: the array, and an integer scalar per extent."""
 
     shape_inputs = slice(1, None)
 
@@ -65,17 +65,17 @@ class Reshape(Op):
         if wanted.count(-1) > 1 or any(extent is not None and extent < -1 for extent in wanted):
             raise ShapeError("reshape: shape", expected="extents, at most one -1", actual=str(tuple(wanted)))
         known = [extent for extent in wanted if extent is not None and extent != -1]
-        size = None if None in kind.shape else math.prod(extent for extent in kind.shape if extent is not None)
+        size = (
+            None if None in kind.shape else math.prod(extent for extent in kind.shape if extent is not None)
+        )
         if None in wanted or size is None:
             return [kind.with_shape(None if extent == -1 else extent for extent in wanted)]
-        rest, product = 0, math.prod(known)
-        if -1 in wanted and product:
-            rest = size // product
-        if (product * rest if -1 in wanted else product) != size:
+        product = math.prod(known)
+        rest = size // product if -1 in wanted and product else 1
+        if product * rest != size:
             raise ShapeError(
-                "reshape: the number of elements changes",
-                expected=f"an array of {product if -1 not in wanted else f'a multiple of {product}'} elements for shape "
-                f"({', '.join(map(str, wanted))})",
+                f"reshape to ({', '.join(map(str, wanted))}): the number of elements changes",
+                expected=f"{'a multiple of ' if -1 in wanted else ''}{product} elements",
                 actual=f"{kind}, which has {size}",
             )
         return [kind.with_shape(rest if extent == -1 else extent for extent in wanted)]
@@ -190,7 +190,9 @@ class SpecifyShape(Op):
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         (kind,) = types
-        merged = [mine if mine is not None else theirs for mine, theirs in zip(self.shape, kind.shape, strict=False)]
+        merged = [
+            mine if mine is not None else theirs for mine, theirs in zip(self.shape, kind.shape, strict=False)
+        ]
         if len(self.shape) != kind.ndim or not all(
             theirs is None or theirs == mine for mine, theirs in zip(merged, kind.shape, strict=True)
         ):
@@ -311,7 +313,9 @@ def as_extents(shape: Any, name: str) -> list[Variable]:
     result = [as_variable(entry) for entry in entries]
     for entry in result:
         if entry.ndim or not entry.type.is_integer:
-            raise DTypeError(f"{name}: shape", expected="integer scalars", actual=f"{entry!r} of type {entry.type}")
+            raise DTypeError(
+                f"{name}: shape", expected="integer scalars", actual=f"{entry!r} of type {entry.type}"
+            )
     return result
 
 
@@ -353,18 +357,20 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
     >>> flatten(TensorType("float32", (10, 20, 12, 12))("x"), 2).static_shape
     (10, 2880)
     """
-    x = as_variable(x)
-    if not 1 <= ndim <= max(x.ndim, 1):
-        raise ShapeError("flatten: ndim", expected=f"1 to {max(x.ndim, 1)}", actual=str(ndim))
-    if x.ndim == ndim:
-        return x
-    all_extents, joined = extents(x), x.static_shape[ndim - 1 :]
+    array = as_variable(x)
+    if not 1 <= ndim <= max(array.ndim, 1):
+        raise ShapeError("flatten: ndim", expected=f"1 to {max(array.ndim, 1)}", actual=str(ndim))
+    if array.ndim == ndim:
+        return array
+    all_extents, joined = extents(array), array.static_shape[ndim - 1 :]
     # Spelt out instead of -1, which cannot be resolved where another extent is 0.
     if None in joined:
-        last = math.prod(all_extents[ndim:], start=all_extents[ndim - 1])
+        last = all_extents[ndim - 1]
+        for extent in all_extents[ndim:]:
+            last = last * extent
     else:
         last = as_variable(math.prod(extent for extent in joined if extent is not None))
-    return reshape(x, (*all_extents[: ndim - 1], last))
+    return reshape(array, (*all_extents[: ndim - 1], last))
 
 
 def alloc(value: Any, *shape: Any) -> Variable:

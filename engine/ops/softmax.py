@@ -79,14 +79,18 @@ def _matrix(x: Any, name: str) -> tuple[Variable, bool]:
     variable = as_variable(x)
     if variable.ndim not in (1, 2):
         raise ShapeError(
-            f"{name}: argument `x`", expected="a vector, or a matrix (one case a row)",
-            actual=f"{variable!r} of type {variable.type}", fix="flatten it: x.flatten(2)",
-        )  # fmt: skip
+            f"{name}: argument `x`",
+            expected="a vector, or a matrix (one case a row)",
+            actual=f"{variable!r} of type {variable.type}",
+            fix="flatten it: x.flatten(2)",
+        )
     if not variable.type.is_float:
         raise DTypeError(
-            f"{name}: argument `x`", expected="float32 or float64", actual=str(variable.type),
+            f"{name}: argument `x`",
+            expected="float32 or float64",
+            actual=str(variable.type),
             fix="cast it: cast(x, 'floatX')",
-        )  # fmt: skip
+        )
     return (dimshuffle(variable, "x", 0), True) if variable.ndim == 1 else (variable, False)
 
 
@@ -132,9 +136,10 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
     p, y = as_variable(coding_dist), as_variable(true_dist)
     if p.ndim != 2 or y.ndim not in (1, 2):
         raise ShapeError(
-            "categorical_crossentropy", expected="a matrix of probabilities, and a vector of classes or a matrix",
+            "categorical_crossentropy",
+            expected="a matrix of probabilities, and a vector of classes or a matrix",
             actual=f"{p.type} and {y.type}",
-        )  # fmt: skip
+        )
     if y.ndim == 2:
         return -sum(y * log(p), axis=1)
     return -getitem(log(p), (arange(extents(y)[0]), y))

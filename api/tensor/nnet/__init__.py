@@ -14,6 +14,13 @@ from arignote.engine.ops import (
 from . import conv
 
 __all__ = [
-    "binary_crossentropy", "categorical_crossentropy", "conv", "conv2d", "logsoftmax", "relu", "sigmoid", "softmax",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "conv",
+    "conv2d",
+    "logsoftmax",
+    "relu",
+    "sigmoid",
+    "softmax",
     "softplus",
-]  # fmt: skip
+]

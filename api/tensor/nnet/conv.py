@@ -34,9 +34,14 @@ def conv2d(
     Examples
     --------
     >>> from arignote import tensor as T
-    >>> conv2d(input=T.tensor4(), filters=T.tensor4(), filter_shape=(20, 1, 5, 5), image_shape=(10, 1, 28, 28)).static_shape
-    (10, 20, 24, 24)
+    >>> conv2d(input=T.tensor4(), filters=T.tensor4(), filter_shape=(20, 1, 5, 5), image_shape=(10, 1, 28,
+    28)).static_shape (10, 20, 24, 24)
     """
     return _conv2d(
-        input, filters, filter_shape=filter_shape, border_mode=border_mode, subsample=subsample, image_shape=image_shape
+        input,
+        filters,
+        filter_shape=filter_shape,
+        border_mode=border_mode,
+        subsample=subsample,
+        image_shape=image_shape,
     )
