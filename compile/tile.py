@@ -12,6 +12,8 @@ numba's own loops would keep the sums in memory; hence the intrinsics.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate as running_totals
+from itertools import chain
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -144,16 +146,11 @@ def repeat(builder, count, values: Sequence, body: Callable) -> list:
         phi.add_incoming(step, end)
 
     builder.position_at_end(after)
-    return _merge(builder, [(values, before), (results, end)])
-
-
-def _merge(builder, sources: Sequence) -> list:
-    """Choose, of pairs ``(values, block)``, the values of the block that control comes from."""
-    merged = [builder.phi(value.type) for value in sources[0][0]]
-    for values, block in sources:
-        for phi, value in zip(merged, values, strict=True):
-            phi.add_incoming(value, block)
-    return merged
+    left = [builder.phi(value.type) for value in values]
+    for phi, start, result in zip(left, values, results, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(result, end)
+    return left
 
 
 def _clamped_rows(builder, rows: int, valid, stride) -> list:
@@ -163,10 +160,10 @@ def _clamped_rows(builder, rows: int, valid, stride) -> list:
     return [INDEX(0), *(builder.mul(row, stride) for row in rows)]
 
 
-def _offset_reader(builder, offsets: Sequence[int]) -> Callable:
-    """Put offsets into a table of constants; the result reads the one at an index."""
-    array = cgutils.create_constant_array(INDEX, [INDEX(offset) for offset in offsets])
-    table = builder.bitcast(cgutils.global_constant(builder, "taps", array), INDEX.as_pointer())
+def _table(builder, values: Sequence[int]) -> Callable:
+    """Put integers into a table of constants; the result reads the one at an index."""
+    array = cgutils.create_constant_array(INDEX, [INDEX(value) for value in values])
+    table = builder.bitcast(cgutils.global_constant(builder, "table", array), INDEX.as_pointer())
     return lambda index: builder.load(builder.gep(table, [index], source_etype=INDEX), typ=INDEX)
 
 
@@ -214,6 +211,9 @@ def outer(
         column_masks = [simd.first(builder.sub(valid_columns, column)) for column in columns]
         row_masks = [simd.splat(builder.icmp_signed("<", INDEX(i), valid_rows)) for i in range(rows)]
         row_offsets = _clamped_rows(builder, rows, valid_rows, left_row)
+        tap_offsets = [_table(builder, offsets) for offsets in zip(*chain(*variants), strict=True)]
+        starts = _table(builder, [0, *running_totals(map(len, variants))])
+        first_tap, last_tap = starts(variant), starts(builder.add(variant, INDEX(1)))
 
         def tap(left, right, sums):
             read_masks = column_masks if masked else [None] * vectors
@@ -228,33 +228,25 @@ def outer(
                 following += [simd.multiply_add(scalar, *pair) for pair in zip(operands, row, strict=True)]
             return following
 
-        def step_over(taps):
-            def step(index, sums):
-                left_base = simd.at(left, builder.mul(index, left_step))
-                right_base = simd.at(right, builder.mul(index, right_step))
-                if len(taps) <= UNROLLED_TAPS:
-                    for left_offset, right_offset in taps:
-                        sums = tap(
-                            simd.at(left_base, INDEX(left_offset)),
-                            simd.at(right_base, INDEX(right_offset)),
-                            sums,
-                        )
-                    return sums
-                left_offset, right_offset = (
-                    _offset_reader(builder, offsets) for offsets in zip(*taps, strict=True)
-                )
-                return repeat(
-                    builder,
-                    INDEX(len(taps)),
-                    sums,
-                    lambda number, sums: tap(
-                        simd.at(left_base, left_offset(number)),
-                        simd.at(right_base, right_offset(number)),
-                        sums,
-                    ),
-                )
+        def step(index, sums):
+            left_base = simd.at(left, builder.mul(index, left_step))
+            right_base = simd.at(right, builder.mul(index, right_step))
 
-            return step
+            def tap_at(left_offset, right_offset, sums):
+                return tap(simd.at(left_base, left_offset), simd.at(right_base, right_offset), sums)
+
+            if len(variants) == 1 and len(variants[0]) <= UNROLLED_TAPS:
+                for left_offset, right_offset in variants[0]:
+                    sums = tap_at(INDEX(left_offset), INDEX(right_offset), sums)
+                return sums
+            return repeat(
+                builder,
+                builder.sub(last_tap, first_tap),
+                sums,
+                lambda number, sums: tap_at(
+                    *(look_up(builder.add(first_tap, number)) for look_up in tap_offsets), sums
+                ),
+            )
 
         places = [
             (
@@ -267,18 +259,7 @@ def outer(
         old = simd.splat(accumulate)
         initial = [simd.load(place, builder.and_(mask, old)) for place, mask in places]
 
-        store = builder.append_basic_block("store")
-        switch = builder.switch(variant, store)
-        results = [(initial, builder.block)]
-        for number, taps in enumerate(variants):
-            block = builder.append_basic_block("variant")
-            switch.add_case(INDEX(number), block)
-            builder.position_at_end(block)
-            sums = repeat(builder, count, initial, step_over(taps))
-            results.append((sums, builder.block))
-            builder.branch(store)
-        builder.position_at_end(store)
-        for total, (place, mask) in zip(_merge(builder, results), places, strict=True):
+        for total, (place, mask) in zip(repeat(builder, count, initial, step), places, strict=True):
             simd.store(total, place, mask)
 
     @intrinsic
