@@ -3,3 +3,6 @@
 from arignote.compile.pipeline import Function, function
 
 __all__ = ["Function", "function"]
+
+if __name__ != "arignote.compile":
+    raise ImportError("import arignote.compile; the folder compile/ is a part of the package arignote")
