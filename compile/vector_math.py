@@ -46,7 +46,7 @@ class Word:
         self.value = value
 
     def _operand(self, other: Word | int) -> ir.Value:
-        return other.value if isinstance(other, Word) else splat(self.value.type, other)
+        return other.value if isinstance(other, Word) else constant(self.value.type, other)
 
     def __add__(self, other: Word | int) -> Word:
         return Word(self.builder, self.builder.add(self.value, self._operand(other)))
@@ -85,7 +85,7 @@ class Real:
         self.value = value
 
     def _operand(self, other: Real | float) -> ir.Value:
-        return other.value if isinstance(other, Real) else splat(self.value.type, other)
+        return other.value if isinstance(other, Real) else constant(self.value.type, other)
 
     def _binary(self, instruction: str, left: ir.Value, right: ir.Value) -> Real:
         return Real(self.builder, getattr(self.builder, instruction)(left, right, flags=CONTRACT))
@@ -113,9 +113,6 @@ class Real:
 
     def __gt__(self, other: Real | float) -> ir.Value:
         return self._compare(">", other)
-
-    def __ge__(self, other: Real | float) -> ir.Value:
-        return self._compare(">=", other)
 
     def equals(self, other: Real | float) -> ir.Value:
         """Return the mask of equal elements; a NaN equals nothing."""
@@ -174,7 +171,7 @@ def like(kind: ir.Type, element: ir.Type) -> ir.Type:
     return ir.VectorType(element, kind.count) if isinstance(kind, ir.VectorType) else element
 
 
-def splat(kind: ir.Type, number: float) -> ir.Constant:
+def constant(kind: ir.Type, number: float) -> ir.Constant:
     """Return a constant whose every element is `number`."""
     return ir.Constant(kind, [number] * kind.count if isinstance(kind, ir.VectorType) else number)
 
