@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from arignote.compile.kernels.pool import PoolGeometry
 from arignote.compile.objects import kernel_address
 from arignote.compile.spec import KernelSpec
@@ -247,8 +248,9 @@ def test_nothing_beside_the_arrays_is_touched(g, end):
 def test_windows_are_vector_code(window, stride, vectors):
     import re
 
-    from arignote.compile.kernels import pool
     from numba import cfunc, types
+
+    from arignote.compile.kernels import pool
 
     signature = types.int64(
         types.CPointer(types.int64), types.CPointer(types.uint8), types.int64, types.int64

@@ -3,6 +3,7 @@ import ctypes
 import numpy as np
 import pytest
 import scipy.special
+
 from arignote.compile.kernels.softmax import tasks
 from arignote.compile.objects import kernel_address
 from arignote.compile.spec import KernelSpec

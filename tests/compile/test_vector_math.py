@@ -6,10 +6,11 @@ import numba
 import numpy as np
 import pytest
 import scipy.special
-from arignote.compile.intrinsics import pointer_to
-from arignote.compile.vector_math import NAMESPACE, Real, emit_exp, emit_tanh
 from numba import types
 from numba.extending import intrinsic
+
+from arignote.compile.intrinsics import pointer_to
+from arignote.compile.vector_math import NAMESPACE, Real, emit_exp, emit_tanh
 
 SIGNATURE = types.int64(types.CPointer(types.int64), types.CPointer(types.uint8), types.int64, types.int64)
 BOUNDS = {"exp": 1, "expm1": 2, "log": 1, "log1p": 1, "tanh": 1.5, "erf": 1.5}
