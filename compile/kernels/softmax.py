@@ -103,7 +103,7 @@ def log_softmax(*, dtype: str) -> Kernel:
 
 
 def softmax_gradient(*, dtype: str) -> Kernel:
-    """Build the kernel of ``(g - sum(g*y)) * y`` of each row, for a gradient g with respect to y = softmax(x).
+    """Build the kernel of ``(g - sum(g*y)) * y`` of each row, for a gradient g by y = softmax(x).
 
     Arguments of the kernel: the addresses of g, of y and of the result; the numbers of rows and columns.
 
