@@ -109,11 +109,10 @@ class MaxUnpool(Pooling):
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         pooled, positions, rows, columns = arrays
         n, c = pooled.shape[:2]
-        planes = np.zeros((n * c, int(rows) * int(columns)), pooled.dtype)
-        np.add.at(
-            planes, (np.arange(n * c)[:, None], positions.reshape(n * c, -1)), pooled.reshape(n * c, -1)
-        )
-        return (planes.reshape(n, c, int(rows), int(columns)),)
+        image = np.zeros((n, c, int(rows), int(columns)), pooled.dtype)
+        places = (np.arange(n)[:, None, None], np.arange(c)[:, None], _planes(positions))
+        np.add.at(_planes(image), places, _planes(pooled))
+        return (image,)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
@@ -131,10 +130,7 @@ class MaxPick(Pooling):
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         image, positions = arrays
-        n, c = image.shape[:2]
-        picked = np.take_along_axis(
-            image.reshape(n, c, -1), positions.reshape(n, c, -1).astype("int64"), axis=2
-        )
+        picked = np.take_along_axis(_planes(image), _planes(positions).astype("int64"), axis=2)
         return (picked.reshape(positions.shape),)
 
     def vjp(
@@ -143,6 +139,12 @@ class MaxPick(Pooling):
         image, positions = inputs
         unpool = MaxUnpool(*self._parameters())
         return [unpool(gradients[0], positions, *extents(image)[2:]), None]
+
+
+def _planes(x: np.ndarray) -> np.ndarray:
+    """Return (n, c, h, w) as a view (n, c, h * w); the extent is spelt out because -1 fails without images."""
+    n, c, rows, columns = x.shape
+    return x.reshape(n, c, rows * columns)
 
 
 @dataclass(frozen=True)
