@@ -1,11 +1,17 @@
 """From the words of a kernel's arguments to typed pointers, which numba has no spelling for."""
 
+# numba's types have no types, and neither has what is made with them.
+# mypy: disable-error-code="no-untyped-call"
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
-def pointer_to(dtype):
+def pointer_to(dtype: str) -> Callable[..., Any]:
     """Make the function that reads a word as the address of an array.
 
     Parameters
@@ -21,8 +27,8 @@ def pointer_to(dtype):
     result = types.CPointer(getattr(types, dtype))
 
     @intrinsic
-    def pointer(typingctx, address):
-        def codegen(context, builder, signature, arguments):
+    def pointer(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.inttoptr(arguments[0], context.get_value_type(result))
 
         return result(types.int64), codegen
@@ -30,13 +36,13 @@ def pointer_to(dtype):
     return pointer
 
 
-def cast_to(dtype):
+def cast_to(dtype: str) -> Callable[..., Any]:
     """Make the function that reads a pointer of any type as a pointer to elements of `dtype`."""
     result = types.CPointer(getattr(types, dtype))
 
     @intrinsic
-    def cast(typingctx, pointer):
-        def codegen(context, builder, signature, arguments):
+    def cast(typingctx: Any, pointer: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.bitcast(arguments[0], context.get_value_type(result))
 
         return result(pointer), codegen
@@ -44,18 +50,20 @@ def cast_to(dtype):
     return cast
 
 
-@intrinsic
-def advance(typingctx, pointer, elements):
+def _advance(typingctx: Any, pointer: Any, elements: Any) -> Any:
     """Step a pointer by a number of elements."""
 
-    def codegen(context, builder, signature, arguments):
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         element = context.get_data_type(signature.args[0].dtype)
         return builder.gep(arguments[0], [arguments[1]], source_etype=element)
 
     return pointer(pointer, types.int64), codegen
 
 
-def table_of(values):
+advance: Any = intrinsic(_advance)
+
+
+def table_of(values: Sequence[int]) -> Callable[..., Any]:
     """Make the function that looks a constant up by its index, which is not checked.
 
     Parameters
@@ -71,8 +79,8 @@ def table_of(values):
     word = ir.IntType(64)
 
     @intrinsic
-    def look_up(typingctx, index):
-        def codegen(context, builder, signature, arguments):
+    def look_up(typingctx: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = cgutils.create_constant_array(word, [word(value) for value in values])
             table = builder.bitcast(cgutils.global_constant(builder, "table", array), word.as_pointer())
             return builder.load(builder.gep(table, arguments, source_etype=word), typ=word)

@@ -30,7 +30,7 @@ class VectorUnit:
 
     @property
     def masks_loads(self) -> bool:
-        """Whether a load of some lanes costs no more than a load of all: with the mask registers of AVX-512."""
+        """Whether loading some lanes costs no more than loading all: AVX-512 has registers for masks."""
         return self.size == 64
 
     def lanes(self, dtype: str) -> int:
@@ -57,12 +57,15 @@ def host() -> VectorUnit:
     return AVX2 if features.get("avx2") else SSE
 
 
-def tile_shape(rows: int, columns: int, unit: VectorUnit, *, column_loads: int, row_loads: int = 1):
+def tile_shape(
+    rows: int, columns: int, unit: VectorUnit, *, column_loads: int, row_loads: int = 1
+) -> tuple[int, int]:
     """Choose the register tile that covers a grid of sums in the fewest cycles.
 
-    A tile of I rows and J columns holds I·J sums, J operands of the columns and one of the rows in registers. A
-    step of it issues I·J multiply-adds and the loads of I + J operands, two of either a cycle, and no sum can be
-    added to before the last addition to it is done.
+    A tile of I rows and J columns keeps I·J sums, J operands of the columns and one of the rows in registers;
+    a sixteenth of them is left to LLVM, which otherwise spills sums. A step of the tile issues I·J
+    multiply-adds and the loads of I + J operands, two of either a cycle, and no sum can be added to before
+    the last addition to it is done.
 
     Parameters
     ----------

@@ -11,13 +11,20 @@ two forms, by where the vectors lie:
 numba's own loops would keep the sums in memory; hence the intrinsics.
 """
 
+# numba's types have no types, and neither has what is made with them.
+# mypy: disable-error-code="no-untyped-call"
+
 from collections.abc import Callable, Sequence
 from itertools import accumulate as running_totals
 from itertools import chain
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+Value: TypeAlias = Any  # an llvmlite.ir.Value
+Taps: TypeAlias = Sequence[tuple[int, int]]
 
 INDEX = ir.IntType(64)
 LANE = ir.IntType(32)
@@ -37,32 +44,32 @@ class Vectors:
         Elements of one vector, a power of two.
     """
 
-    def __init__(self, builder, dtype: str, lanes: int):
+    def __init__(self, builder: Any, dtype: str, lanes: int) -> None:
         self.builder = builder
         self.lanes = lanes
         self.size, self.element = {"float32": (4, ir.FloatType()), "float64": (8, ir.DoubleType())}[dtype]
         self.type = ir.VectorType(self.element, lanes)
         self.zero = ir.Constant(self.type, None)
 
-    def _call(self, name: str, result, arguments):
+    def _call(self, name: str, result: Any, arguments: Sequence[Value]) -> Value:
         function_type = ir.FunctionType(result, [argument.type for argument in arguments])
         name = f"llvm.{name}.v{self.lanes}f{8 * self.size}"
         return self.builder.call(
             cgutils.get_or_insert_function(self.builder.module, function_type, name), arguments
         )
 
-    def at(self, pointer, offset):
+    def at(self, pointer: Value, offset: Value) -> Value:
         """Address the element at `offset`."""
         return self.builder.gep(pointer, [offset], source_etype=self.element)
 
-    def load(self, pointer, mask=None):
+    def load(self, pointer: Value, mask: Value = None) -> Value:
         """Read a vector; lanes outside `mask` are not touched in memory and read as zero."""
         pointer = self.builder.bitcast(pointer, self.type.as_pointer())
         if mask is None:
             return self.builder.load(pointer, align=self.size, typ=self.type)
         return self._call("masked.load", self.type, [pointer, LANE(self.size), mask, self.zero])
 
-    def store(self, vector, pointer, mask=None):
+    def store(self, vector: Value, pointer: Value, mask: Value = None) -> None:
         """Write a vector; memory behind lanes outside `mask` is not touched."""
         pointer = self.builder.bitcast(pointer, self.type.as_pointer())
         if mask is None:
@@ -70,7 +77,7 @@ class Vectors:
         else:
             self._call("masked.store", ir.VoidType(), [vector, pointer, LANE(self.size), mask])
 
-    def splat(self, scalar):
+    def splat(self, scalar: Value) -> Value:
         """Broadcast a scalar to all lanes."""
         undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, LANE(0))
@@ -78,24 +85,24 @@ class Vectors:
             first, undefined, ir.Constant(ir.VectorType(LANE, self.lanes), None)
         )
 
-    def broadcast(self, pointer):
+    def broadcast(self, pointer: Value) -> Value:
         """Read one element into all lanes."""
         return self.splat(self.builder.load(pointer, align=self.size, typ=self.element))
 
-    def multiply_add(self, left, right, total):
+    def multiply_add(self, left: Value, right: Value, total: Value) -> Value:
         """Compute ``left · right + total``, fused where the machine can."""
         return self._call("fmuladd", self.type, [left, right, total])
 
-    def first(self, count):
+    def first(self, count: Value) -> Value:
         """Make the mask of the first `count` lanes: none if negative, all if too many."""
         lane = ir.Constant(ir.VectorType(INDEX, self.lanes), [INDEX(lane) for lane in range(self.lanes)])
         return self.builder.icmp_signed("<", lane, self.splat(count))
 
-    def add_lanes(self, vectors: Sequence) -> list:
+    def add_lanes(self, vectors: Sequence[Value]) -> list[Value]:
         """Add up the lanes of each vector; the sums come packed, in order, in as few vectors as hold them.
 
-        Adding neighbouring lanes of a pair of vectors leaves one vector with half as many partial sums of each,
-        ``[a0+a1, a2+a3, ..., b0+b1, b2+b3, ...]``; so a tree over `lanes` vectors ends in the vector of sums.
+        Adding neighbouring lanes of a pair of vectors leaves one vector with half as many partial sums of
+        each, ``[a0+a1, a2+a3, ..., b0+b1, b2+b3, ...]``; so a tree over `lanes` vectors ends in the sums.
         """
         if len(vectors) > self.lanes:
             return self.add_lanes(vectors[: self.lanes]) + self.add_lanes(vectors[self.lanes :])
@@ -111,7 +118,9 @@ class Vectors:
         return list(vectors)
 
 
-def repeat(builder, count, values: Sequence, body: Callable) -> list:
+def repeat(
+    builder: Any, count: Value, values: Sequence[Value], body: Callable[[Value, list[Value]], list[Value]]
+) -> list[Value]:
     """Emit a loop that carries `values` in registers.
 
     Parameters
@@ -153,27 +162,27 @@ def repeat(builder, count, values: Sequence, body: Callable) -> list:
     return left
 
 
-def _clamped_rows(builder, rows: int, valid, stride) -> list:
+def _clamped_rows(builder: Any, rows: int, valid: Value, stride: Value) -> list[Value]:
     """Offsets of the rows of an operand; rows that do not exist repeat the last one that does."""
     last = builder.sub(valid, INDEX(1))
-    rows = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(1, rows)]
-    return [INDEX(0), *(builder.mul(row, stride) for row in rows)]
+    clamp = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(1, rows)]
+    return [INDEX(0), *(builder.mul(row, stride) for row in clamp)]
 
 
-def _table(builder, values: Sequence[int]) -> Callable:
+def _table(builder: Any, values: Sequence[int]) -> Callable[[Value], Value]:
     """Put integers into a table of constants; the result reads the one at an index."""
     array = cgutils.create_constant_array(INDEX, [INDEX(value) for value in values])
     table = builder.bitcast(cgutils.global_constant(builder, "table", array), INDEX.as_pointer())
     return lambda index: builder.load(builder.gep(table, [index], source_etype=INDEX), typ=INDEX)
 
 
-def _pointer(dtype: str):
+def _pointer(dtype: str) -> Any:
     return types.CPointer(getattr(types, dtype))
 
 
 def outer(
-    dtype: str, lanes: int, rows: int, vectors: int, variants: Sequence = (((0, 0),),), *, masked: bool
-):
+    dtype: str, lanes: int, rows: int, vectors: int, variants: Sequence[Taps] = (((0, 0),),), *, masked: bool
+) -> Callable[..., Any]:
     """Make an outer tile: a block of ``rows`` by ``vectors · lanes`` sums.
 
     The reduction runs over `count` steps, which move the operands by `left_step` and `right_step` elements,
@@ -203,7 +212,7 @@ def outer(
         index, index, pointer, index, index, pointer, index, pointer, index, index, index, types.boolean
     )
 
-    def codegen(context, builder, _, arguments):
+    def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
         variant, count, left, left_row, left_step, right, right_step, *result = arguments
         out, out_row, valid_rows, valid_columns, accumulate = result
         simd = Vectors(builder, dtype, lanes)
@@ -211,40 +220,44 @@ def outer(
         column_masks = [simd.first(builder.sub(valid_columns, column)) for column in columns]
         row_masks = [simd.splat(builder.icmp_signed("<", INDEX(i), valid_rows)) for i in range(rows)]
         row_offsets = _clamped_rows(builder, rows, valid_rows, left_row)
-        tap_offsets = [_table(builder, offsets) for offsets in zip(*chain(*variants), strict=True)]
+        left_offset, right_offset = (
+            _table(builder, offsets) for offsets in zip(*chain(*variants), strict=True)
+        )
         starts = _table(builder, [0, *running_totals(map(len, variants))])
         first_tap, last_tap = starts(variant), starts(builder.add(variant, INDEX(1)))
 
-        def tap(left, right, sums):
+        def tap(left: Value, right: Value, sums: list[Value]) -> list[Value]:
             read_masks = column_masks if masked else [None] * vectors
             operands = [
                 simd.load(simd.at(right, column), mask)
                 for column, mask in zip(columns, read_masks, strict=True)
             ]
-            following = []
+            following: list[Value] = []
             for i, offset in enumerate(row_offsets):
                 scalar = simd.broadcast(simd.at(left, offset))
                 row = sums[i * vectors : (i + 1) * vectors]
                 following += [simd.multiply_add(scalar, *pair) for pair in zip(operands, row, strict=True)]
             return following
 
-        def step(index, sums):
+        def step(index: Value, sums: list[Value]) -> list[Value]:
             left_base = simd.at(left, builder.mul(index, left_step))
             right_base = simd.at(right, builder.mul(index, right_step))
 
-            def tap_at(left_offset, right_offset, sums):
+            def tap_at(left_offset: Value, right_offset: Value, sums: list[Value]) -> list[Value]:
                 return tap(simd.at(left_base, left_offset), simd.at(right_base, right_offset), sums)
 
             if len(variants) == 1 and len(variants[0]) <= UNROLLED_TAPS:
-                for left_offset, right_offset in variants[0]:
-                    sums = tap_at(INDEX(left_offset), INDEX(right_offset), sums)
+                for left_constant, right_constant in variants[0]:
+                    sums = tap_at(INDEX(left_constant), INDEX(right_constant), sums)
                 return sums
             return repeat(
                 builder,
                 builder.sub(last_tap, first_tap),
                 sums,
                 lambda number, sums: tap_at(
-                    *(look_up(builder.add(first_tap, number)) for look_up in tap_offsets), sums
+                    left_offset(builder.add(first_tap, number)),
+                    right_offset(builder.add(first_tap, number)),
+                    sums,
                 ),
             )
 
@@ -264,26 +277,26 @@ def outer(
 
     @intrinsic
     def tile(
-        typingctx,
-        variant,
-        count,
-        left,
-        left_row,
-        left_step,
-        right,
-        right_step,
-        out,
-        out_row,
-        valid_rows,
-        valid_columns,
-        accumulate,
-    ):
+        typingctx: Any,
+        variant: Any,
+        count: Any,
+        left: Any,
+        left_row: Any,
+        left_step: Any,
+        right: Any,
+        right_step: Any,
+        out: Any,
+        out_row: Any,
+        valid_rows: Any,
+        valid_columns: Any,
+        accumulate: Any,
+    ) -> Any:
         return signature, codegen
 
     return tile
 
 
-def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool):
+def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool) -> Callable[..., Any]:
     """Make an inner tile: a block of ``rows`` by ``columns`` sums of products along the reduction.
 
     The reduction runs over `blocks` blocks, `left_block` and `right_block` elements apart, and within each
@@ -301,11 +314,11 @@ def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool):
     Returns
     -------
     callable
-        ``tile(blocks, count, left, left_row, left_block, valid_rows, right, right_offsets, right_block, sums,
-        accumulate)``, for use inside compiled code. Row i of the left operand begins at
-        ``left + i · left_row``, and rows from `valid_rows` on (at least 1) are not read; column j of the right
-        one begins at ``right + right_offsets[j]``. The partial sums of ``(i, j)`` go to the `lanes` elements
-        from ``sums[(i · columns + j) · lanes]``, and start from what is there if `accumulate`.
+        ``tile(blocks, count, left, left_row, left_block, valid_rows, right, right_offsets, right_block,
+        sums, accumulate)``, for use inside compiled code. Row i of the left operand begins at
+        ``left + i · left_row``, and rows from `valid_rows` on (at least 1) are not read; column j of the
+        right one begins at ``right + right_offsets[j]``. The partial sums of ``(i, j)`` go to the `lanes`
+        elements from ``sums[(i · columns + j) · lanes]``, and start from what is there if `accumulate`.
     """
     pointer, index = _pointer(dtype), types.int64
     signature = types.void(
@@ -322,7 +335,7 @@ def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool):
         types.boolean,
     )
 
-    def codegen(context, builder, _, arguments):
+    def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
         blocks, count, left, left_row, left_block, valid_rows, right, *result = arguments
         right_offsets, right_block, sums, accumulate = result
         simd = Vectors(builder, dtype, lanes)
@@ -333,20 +346,20 @@ def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool):
             for j in range(columns)
         ]
 
-        def multiply_add(left, right, sums, mask=None):
+        def multiply_add(left: Value, right: Value, sums: list[Value], mask: Value = None) -> list[Value]:
             operands = [simd.load(simd.at(right, offset), mask) for offset in column_offsets]
-            following = []
+            following: list[Value] = []
             for i, offset in enumerate(row_offsets):
                 vector = simd.load(simd.at(left, offset), mask)
                 row = sums[i * columns : (i + 1) * columns]
                 following += [simd.multiply_add(vector, *pair) for pair in zip(operands, row, strict=True)]
             return following
 
-        def block(number, sums):
+        def block(number: Value, sums: list[Value]) -> list[Value]:
             left_base = simd.at(left, builder.mul(number, left_block))
             right_base = simd.at(right, builder.mul(number, right_block))
 
-            def step(index, sums):
+            def step(index: Value, sums: list[Value]) -> list[Value]:
                 offset = builder.mul(index, width)
                 return multiply_add(simd.at(left_base, offset), simd.at(right_base, offset), sums)
 
@@ -373,25 +386,25 @@ def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool):
 
     @intrinsic
     def tile(
-        typingctx,
-        blocks,
-        count,
-        left,
-        left_row,
-        left_block,
-        valid_rows,
-        right,
-        right_offsets,
-        right_block,
-        sums,
-        accumulate,
-    ):
+        typingctx: Any,
+        blocks: Any,
+        count: Any,
+        left: Any,
+        left_row: Any,
+        left_block: Any,
+        valid_rows: Any,
+        right: Any,
+        right_offsets: Any,
+        right_block: Any,
+        sums: Any,
+        accumulate: Any,
+    ) -> Any:
         return signature, codegen
 
     return tile
 
 
-def fold(dtype: str, lanes: int, count: int):
+def fold(dtype: str, lanes: int, count: int) -> Callable[..., Any]:
     """Make the end of an inner tile: the sums of the lanes of `count` vectors.
 
     Returns
@@ -401,7 +414,7 @@ def fold(dtype: str, lanes: int, count: int):
         `lanes` elements from ``sums[i · lanes]``, for ``i < count``; the elements behind become undefined.
     """
 
-    def codegen(context, builder, _, arguments):
+    def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
         simd = Vectors(builder, dtype, lanes)
         places = [simd.at(arguments[0], INDEX(number * lanes)) for number in range(count)]
         totals = simd.add_lanes([simd.load(place) for place in places])
@@ -409,7 +422,7 @@ def fold(dtype: str, lanes: int, count: int):
             simd.store(total, place)
 
     @intrinsic
-    def add_lanes(typingctx, sums):
+    def add_lanes(typingctx: Any, sums: Any) -> Any:
         return types.void(_pointer(dtype)), codegen
 
     return add_lanes

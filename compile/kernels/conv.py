@@ -1,43 +1,47 @@
 """Convolutions and their two gradients, on register tiles over flattened image positions.
 
-A convolution here is ``Y[n,k,p,q] = sum over c,r,s of W[k,c,r,s] · X[n,c, p·sh + r·dh - top, q·sw + s·dw - left]``
-with zeros outside the image (a cross-correlation; `flip` turns the filters around). Every array is C-contiguous.
+A convolution here is, with zeros outside the image,
 
-**Packing.** Images are first copied into padded planes, split into stride phases: phase ``(a, b)`` holds the padded
-pixels ``(u·sh + a, v·sw + b)``. Within a phase every output position reads pixels at one distance from itself, so
-over positions flattened with the width of the padded phase (its *pitch*) a tap (r, s) of the filter is a single
-offset, and a vector of consecutive positions reads a vector of consecutive pixels. The price is a few positions
-between the rows that belong to no output; they are computed and dropped.
+    Y[n,k,p,q] = sum over c,r,s of W[k,c,r,s] · X[n,c, p·sh + r·dh - top, q·sw + s·dw - left]
 
-**Forward.** ``Y[k, position] = sum over c and taps of W[k, c, tap] · packed[c, position + offset(tap)]``: outer tiles
-of filters by vectors of positions.
+(a cross-correlation; `flip` turns the filters around). Every array is C-contiguous.
+
+**Packing.** Images are first copied into padded planes, split into stride phases: phase ``(a, b)`` holds the
+padded pixels ``(u·sh + a, v·sw + b)``. Within a phase every output position reads pixels at one distance from
+itself, so over positions flattened with the width of the phase (its *pitch*) a tap (r, s) of the filter is a
+single offset, and a vector of consecutive positions reads a vector of consecutive pixels. The price is a few
+positions between the rows that belong to no output; they are computed and dropped.
+
+**Forward.** ``Y[k, position] = sum over c and taps of W[k, c, tap] · packed[c, position + offset(tap)]``:
+outer tiles of filters by vectors of positions.
 
 **Gradient of the input.** ``dX[c,h,w]`` sums ``W[k,c,r,s] · dY[k,p,q]`` over the taps with
-``p·sh = h + top - r·dh``: for each residue ``a`` of h modulo sh these are some of the rows of the filter, and
-``p = u + (a + top - r·dh)/sh`` for ``h = u·sh + a``. So it is one correlation of dY for every residue, with some of the
-taps each, and without a stride: no multiplication by an inserted zero.
+``p·sh = h + top - r·dh``. For each residue ``a`` of h modulo sh these are some of the rows of the filter, and
+``p = u + (a + top - r·dh)/sh`` for ``h = u·sh + a``. So it is one correlation of dY for every residue, each
+with some of the taps, and without a stride: nothing is multiplied by an inserted zero.
 
-**Gradient of the filters.** ``dW[k, c, tap] = sum over n and positions of dY[k, position] · packed[c, position +
-offset(tap)]``, with dY packed at the pitch of X and zeros between its rows: inner tiles of filters by taps.
-
-This form adds products with those zeros; so an infinite or NaN pixel of X may turn more taps of its channel into
+**Gradient of the filters.** ``dW[k, c, tap]`` sums ``dY[k, position] · packed[c, position + offset(tap)]``
+over images and positions, with dY packed at the pitch of X and zeros between its rows: inner tiles of filters
+by taps. As it adds products with those zeros, an infinite or NaN pixel may turn more taps of its channel into
 NaN than the definition does.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from arignote.compile.kernels.plan import Plan
-from arignote.compile.simd import VectorUnit, host, tile_shape
-
 from arignote.compile.lowering import Plan as Steps
 from arignote.compile.lowering import lowers, shape_of
+from arignote.compile.simd import VectorUnit, host, tile_shape
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
 from arignote.engine.ops.conv import Conv2d, Conv2dFilterGradient, Conv2dInputGradient, Convolution
 
+Kernel = Callable[[Any, Any, int, int], int]
 BLOCK_VECTORS = 64  # vectors of positions that a task of a correlation computes at a time
 CHUNK_POSITIONS = 1024  # positions over which a tile of a filter gradient adds up before it adds to memory
 
@@ -102,8 +106,7 @@ class Packing(Plan):
     @property
     def channel_size(self) -> int:
         """Elements from one channel to the next."""
-        phases = self.rows.phases * self.columns.phases
-        return -(-(phases * self.rows.length * self.pitch + self.lanes - 1) // self.lanes) * self.lanes
+        return -(-(self.phases * self.rows.length * self.pitch + self.lanes - 1) // self.lanes) * self.lanes
 
     @property
     def image_size(self) -> int:
@@ -114,9 +117,14 @@ class Packing(Plan):
         """Count the elements of the buffer, with room behind the last image for a tile's widest read."""
         return images * self.image_size + 8 * self.lanes
 
+    @property
+    def phases(self) -> int:
+        """Stride phases of a channel."""
+        return self.rows.phases * self.columns.phases
+
     def tasks(self, images: int) -> int:
-        """Count the tasks: one for each channel of each image."""
-        return images * self.channels
+        """Count the tasks: one for each phase of each channel of each image."""
+        return images * self.channels * self.phases
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,7 @@ class ConvAxis:
         return PackedAxis(self.extent, self.low, self.stride, length), (Residue(0, 1, self.outputs, taps),)
 
     def input_gradient(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
-        """Lay out the gradient of the output, and say where each tap reads it for each residue of the input."""
+        """Lay out the output's gradient, and say where each tap reads it for each residue of the input."""
         reads = [
             [
                 (self._index(tap), (first + self.low - tap * self.dilation) // self.stride)
@@ -223,7 +231,7 @@ class ConvGeometry:
     columns: ConvAxis
 
     @classmethod
-    def of(cls, parameters: tuple) -> "ConvGeometry":
+    def of(cls, parameters: tuple[Any, ...]) -> "ConvGeometry":
         """Read the geometry from a builder's parameter."""
         channels, filters, rows, columns = parameters
         return cls(channels, filters, ConvAxis(*rows), ConvAxis(*columns))
@@ -234,42 +242,43 @@ class ConvGeometry:
         return self.rows.taps * self.columns.taps
 
 
-def pack(**parameters):
+def pack(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`Packing`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, pointer_to, table_of
 
     plan = Packing(**parameters | {axis: PackedAxis(*parameters[axis]) for axis in ("rows", "columns")})
     height, width, low, pitch = plan.rows.extent, plan.columns.extent, plan.columns.low, plan.pitch
-    row_phases, column_phases, length = plan.rows.phases, plan.columns.phases, plan.rows.length
+    row_phases, column_phases, phases = plan.rows.phases, plan.columns.phases, plan.phases
     first_rows, last_rows = map(table_of, zip(*map(plan.rows.copied, range(row_phases)), strict=True))
     first_columns, last_columns = map(
         table_of, zip(*map(plan.columns.copied, range(column_phases)), strict=True)
     )
-    top, channel_size = plan.rows.low, plan.channel_size
+    top, length, channel_size = plan.rows.low, plan.rows.length, plan.channel_size
     pointer = pointer_to(plan.dtype)
 
-    def kernel(args, scratch, begin, end):
-        for channel in range(begin, end):
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
+        for task in range(begin, end):
+            channel, phase = task // phases, task % phases
+            a, b = phase // column_phases, phase % column_phases
             image = advance(pointer(args[0]), channel * height * width)
-            packed = advance(pointer(args[1]), channel * channel_size)
-            for phase in range(row_phases * column_phases):
-                a, b = phase // column_phases, phase % column_phases
-                first, last = first_columns(b), last_columns(b)
-                for u in range(length):
-                    target = advance(packed, (phase * length + u) * pitch)
-                    if u < first_rows(a) or u >= last_rows(a):
-                        for v in range(pitch):
-                            target[v] = 0
-                    else:
-                        source = advance(image, (u * row_phases + a - top) * width + b - low)
-                        for v in range(first):
-                            target[v] = 0
-                        for v in range(first, last):
-                            target[v] = source[v * column_phases]
-                        for v in range(last, pitch):
-                            target[v] = 0
-            for behind in range(row_phases * column_phases * length * pitch, channel_size):
-                packed[behind] = 0
+            packed = advance(pointer(args[1]), channel * channel_size + phase * length * pitch)
+            first, last = first_columns(b), last_columns(b)
+            for u in range(length):
+                target = advance(packed, u * pitch)
+                if u < first_rows(a) or u >= last_rows(a):
+                    for v in range(pitch):
+                        target[v] = 0
+                else:
+                    source = advance(image, (u * row_phases + a - top) * width + b - low)
+                    for v in range(first):
+                        target[v] = 0
+                    for v in range(first, last):
+                        target[v] = source[v * column_phases]
+                    for v in range(last, pitch):
+                        target[v] = 0
+            if phase == phases - 1:
+                for behind in range(length * pitch, channel_size - phase * length * pitch):
+                    packed[behind] = 0
         return 0
 
     return kernel
@@ -303,7 +312,9 @@ class Correlation(Plan):
     gradient: bool
 
     @classmethod
-    def of(cls, dtype: str, unit: tuple, geometry: tuple, gradient: bool) -> "Correlation":
+    def of(
+        cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...], gradient: bool
+    ) -> "Correlation":
         """Read the plan from a builder's parameters."""
         return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry), gradient)
 
@@ -312,7 +323,7 @@ class Correlation(Plan):
         """Elements of a vector."""
         return self.unit.lanes(self.dtype)
 
-    def _axes(self):
+    def _axes(self) -> list[tuple[PackedAxis, tuple[Residue, ...]]]:
         """For each axis, the layout of the packed image and the residues of the result."""
         axes = self.geometry.rows, self.geometry.columns
         return [axis.input_gradient() if self.gradient else axis.forward() for axis in axes]
@@ -348,7 +359,7 @@ class Correlation(Plan):
         packing = self.packing
         phase_size = packing.rows.length * packing.pitch
 
-        def offsets(row, column):
+        def offsets(row: tuple[int, int, int], column: tuple[int, int, int]) -> tuple[int, int]:
             (r, a, u), (s, b, v) = row, column
             phase = a * packing.columns.phases + b
             return r * self.geometry.columns.taps + s, phase * phase_size + u * packing.pitch + v
@@ -392,7 +403,7 @@ class Correlation(Plan):
         return images * self.row_blocks * -(-self.outputs // self.tile[0])
 
 
-def correlate(**parameters):
+def correlate(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`Correlation`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
     from arignote.compile.tile import outer
@@ -426,7 +437,7 @@ def correlate(**parameters):
     pointer, block_of = pointer_to(plan.dtype), cast_to(plan.dtype)
     tile = outer(plan.dtype, plan.lanes, filters, vectors, plan.taps, masked=False)
 
-    def kernel(args, scratch, begin, end):
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         block = block_of(scratch)
         for task in range(begin, end):
             image, part = task // (row_blocks * tiles), task % (row_blocks * tiles)
@@ -461,8 +472,8 @@ def correlate(**parameters):
 class FilterGradient(Plan):
     """How the gradient of the filters is cut into tasks: blocks of tiles of filters by taps.
 
-    Arguments of the kernel: the addresses of the packed images, of the packed gradient of the output and of the
-    gradient of the filters, and the number of images.
+    Arguments of the kernel: the addresses of the packed images, of the packed gradient of the output and of
+    the gradient of the filters, and the number of images.
 
     Parameters
     ----------
@@ -479,7 +490,7 @@ class FilterGradient(Plan):
     geometry: ConvGeometry
 
     @classmethod
-    def of(cls, dtype: str, unit: tuple, geometry: tuple) -> "FilterGradient":
+    def of(cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...]) -> "FilterGradient":
         """Read the plan from a builder's parameters."""
         return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry))
 
@@ -545,7 +556,7 @@ class FilterGradient(Plan):
         return -(-self.geometry.filters // (filters * filter_tiles)) * -(-self.taps // (taps * tap_tiles))
 
 
-def filter_gradient(**parameters):
+def filter_gradient(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`FilterGradient`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import fold, inner
@@ -569,7 +580,7 @@ def filter_gradient(**parameters):
     tile = inner(plan.dtype, plan.lanes, filters, columns, tail=False)
     add_lanes = fold(plan.dtype, plan.lanes, filters * columns)
 
-    def kernel(args, scratch, begin, end):
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         packed, gradient, result = pointer(args[0]), pointer(args[1]), pointer(args[2])
         images = args[3]
         offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
@@ -636,7 +647,7 @@ def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...])
 
 
 def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
-    """Add the step that packs images, unless the same images are packed so already; return the packed ones."""
+    """Add the step that packs images, unless they are packed so already; return the packed ones."""
     spec = KernelSpec.of("conv:pack", **packing.parameters)
     for step in steps.steps:
         if step.spec == spec and step.reads == (images,):

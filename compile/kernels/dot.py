@@ -1,7 +1,7 @@
 """Matrix products of matrices with any strides.
 
-``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the shape
-is baked in, so one kernel serves every shape:
+``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the
+shape is baked in, so one kernel serves every shape:
 
 - an :func:`outer_product` reads B by rows. Where these are not contiguous it copies a panel of B first, which
   pays when many rows of A read it. A may have any strides.
@@ -10,20 +10,20 @@ is baked in, so one kernel serves every shape:
 A product with one column is best computed as its transpose, Cᵀ = Bᵀ Aᵀ, which has one row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from arignote.compile.kernels.plan import Plan
-from arignote.compile.simd import VectorUnit, host, tile_shape
-
 from arignote.compile.lowering import Plan as Steps
 from arignote.compile.lowering import lowers, promised_shape
+from arignote.compile.simd import VectorUnit, host, tile_shape
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
 from arignote.engine.ops.dot import Dot
 
+Kernel = Callable[[Any, Any, int, int], int]
 MANY_ROWS = 64  # from here on, copying panels of B is faster than adding up lanes
 DEPTH = 256  # steps of the reduction between two visits of C: a panel of B stays in the second-level cache
 
@@ -82,7 +82,7 @@ class OuterProduct(Plan, _Product):
         return -(-rows // (self.tile[0] * self.row_tiles)) * -(-columns // self.width)
 
 
-def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
+def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Kernel:
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import outer
@@ -93,7 +93,7 @@ def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
     pointer, panel_of = pointer_to(dtype), cast_to(dtype)
     tile = outer(dtype, plan.lanes, rows, vectors, masked=masked)
 
-    def kernel(args, scratch, begin, end):
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k = args[3], args[4], args[5]
         a_row, a_column, b_row, b_column = args[6], args[7], args[8], args[9]
@@ -169,7 +169,7 @@ class InnerProduct(Plan, _Product):
         return -(-rows // height) * -(-columns // width)
 
 
-def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
+def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Kernel:
     """Build the kernel of an :class:`InnerProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import fold, inner
@@ -183,7 +183,7 @@ def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool):
         fold(dtype, plan.lanes, rows * columns),
     )
 
-    def kernel(args, scratch, begin, end):
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k, a_row, b_column = args[3], args[4], args[5], args[6], args[9]
         offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
@@ -229,7 +229,7 @@ def lower_dot(steps: Steps, op: Dot, node: Apply) -> None:
     (rows, columns), depth = target.shape, a.shape[1]
     if not target.size:
         return
-    # The rows that the graph promises, not those of this call: a smaller last batch finds its kernel compiled.
+    # The rows that the graph promises, not this call's: a smaller last batch finds its kernel compiled.
     promised = promised_shape(node.outputs[0])[0]
     typical = MANY_ROWS if promised is None else promised
     a_strides, b_strides = _strides(a), _strides(b)

@@ -1,8 +1,9 @@
-"""Calls kernels as threads would: in several ranges of tasks, out of order, with scratch memory full of NaN."""
+"""Calls kernels as threads would: ranges of tasks, out of order, with scratch memory full of NaN."""
 
 import ctypes
 
 import numpy as np
+
 from arignote.compile.objects import kernel_address
 from arignote.compile.spec import KernelSpec
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from arignote.compile.kernels.dot import InnerProduct, OuterProduct
 from arignote.compile.simd import NEON, VectorUnit, host
 
