@@ -1,1 +1,38 @@
-"""Networks: layers, losses, training, data, saving."""
+"""Networks: layers, losses, training, data, saving.
+
+>>> from arignote.layers import ConvPoolLayer, FullyConnectedLayer, Network, SoftmaxLayer, load_digits
+>>> network = Network([SoftmaxLayer(n_in=784, n_out=10)], mini_batch_size=10)
+>>> network.predict(load_digits().test.images).shape
+(1000,)
+"""
+
+from arignote.layers.activations import linear, relu, sigmoid, tanh
+from arignote.layers.datasets import load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
+from arignote.layers.network import DivergenceError, Network, sgd_updates
+from arignote.layers.saving import NetworkFileError, load_network, save_network
+from arignote.layers.watching import Watcher
+
+FullyConnected = FullyConnectedLayer
+
+__all__ = [
+    "ConvPoolLayer",
+    "DivergenceError",
+    "FullyConnected",
+    "FullyConnectedLayer",
+    "Layer",
+    "Network",
+    "NetworkFileError",
+    "SoftmaxLayer",
+    "Watcher",
+    "linear",
+    "load_digits",
+    "load_fashion_mnist",
+    "load_mnist",
+    "load_network",
+    "relu",
+    "save_network",
+    "sgd_updates",
+    "sigmoid",
+    "tanh",
+]

@@ -1,0 +1,108 @@
+"""Images and labels as they are given, made into arrays that a network can use, or refused."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arignote.engine.errors import DTypeError, InputError, ShapeError
+
+
+def checked_images(
+    images: Any, shape: tuple[int, ...], dtype: str, argument: str = "images"
+) -> NDArray[np.floating[Any]]:
+    """Return images as a matrix.
+
+    Parameters
+    ----------
+    images : array_like, shape (n, pixels) or (n, *shape)
+    shape : tuple of int
+        The shape of one image.
+    dtype : str
+        The floating dtype of the result.
+    argument : str
+        What the user calls them, for errors.
+
+    Returns
+    -------
+    ndarray, shape (n, pixels)
+        C-contiguous; the array itself where it is that already.
+
+    Raises
+    ------
+    DTypeError
+        If they are no numbers.
+    ShapeError
+        If they are of another size.
+    InputError
+        If a pixel is not finite.
+    """
+    array = np.asarray(images)
+    pixels = prod(shape)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(argument, expected="an array of numbers", actual=f"dtype {array.dtype}")
+    if array.ndim < 1 or array.shape[1:] not in ((pixels,), shape):
+        of_images = f": the network takes images of {'*'.join(map(str, shape))}" if len(shape) > 1 else ""
+        raise ShapeError(
+            argument,
+            expected=f"shape (n, {pixels}){of_images}",
+            actual=f"shape {array.shape}",
+        )
+    rows = np.ascontiguousarray(array.reshape(len(array), pixels), dtype)
+    if not np.isfinite(rows).all():
+        broken = int(np.argmin(np.isfinite(rows).all(axis=1)))
+        raise InputError(argument, expected="finite pixels", actual=f"NaN or infinity in image {broken}")
+    return rows
+
+
+def checked_labels(labels: Any, count: int, classes: int, argument: str = "labels") -> NDArray[np.int32]:
+    """Return labels as a vector of int32.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (count,)
+        From 0 to ``classes - 1``.
+    count : int
+        The number of images that they belong to.
+    classes : int
+    argument : str
+        What the user calls them, for errors.
+
+    Returns
+    -------
+    ndarray of int32, shape (count,)
+        C-contiguous; the array itself where it is that already.
+
+    Raises
+    ------
+    DTypeError
+        If they are no integers.
+    ShapeError
+        If they are not as many as the images.
+    InputError
+        If a label is out of range.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(
+            argument,
+            expected="an array of integers",
+            actual=f"dtype {array.dtype}",
+            fix="convert whole numbers with .astype('int32')",
+        )
+    if array.shape != (count,):
+        expected = f"one for each image: shape ({count},)"
+        raise ShapeError(argument, expected=expected, actual=f"shape {array.shape}")
+    outside = (array < 0) | (array >= classes)
+    if outside.any():
+        place = int(np.argmax(outside))
+        raise InputError(
+            argument,
+            expected=f"integers from 0 to {classes - 1}",
+            actual=f"{array[place]} at position {place}",
+            fix="classes count from 0",
+        )
+    return np.ascontiguousarray(array, "int32")

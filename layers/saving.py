@@ -1,0 +1,162 @@
+"""Networks on disk: weights and architecture in one safetensors file, which holds no code.
+
+The weights are named by layer and parameter: ``"0.w"``, ``"0.b"``, ``"1.w"`` and so on. The architecture is
+in the metadata, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from arignote.engine.errors import GraphError
+from arignote.layers.activations import ACTIVATIONS
+from arignote.layers.datafiles import StrPath
+from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
+from arignote.layers.network import Network
+
+_FORMAT = "arignote network 1"
+_KINDS = {kind.__name__: kind for kind in (ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer)}
+
+
+class NetworkFileError(Exception):
+    """A network that cannot be saved, or a file that holds no network."""
+
+
+def save_network(network: Network, path: StrPath) -> None:
+    """Write a network to a safetensors file.
+
+    Parameters
+    ----------
+    network : Network
+        Of the layers of this library, with activations among `arignote.layers.activations.ACTIVATIONS`.
+    path : path
+        A file that is there is replaced when the new one is complete.
+
+    Raises
+    ------
+    NetworkFileError
+        If the network has a layer or an activation of another kind.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from arignote.layers import Network, SoftmaxLayer
+    >>> path = Path(tempfile.mkdtemp()) / "weights.safetensors"
+    >>> save_network(Network([SoftmaxLayer(n_in=784, n_out=10)], mini_batch_size=10), path)
+    >>> load_network(path).layers[0].n_out
+    10
+    """
+    from safetensors.numpy import save
+
+    architecture = {
+        "mini_batch_size": network.mini_batch_size,
+        "layers": [_described(layer) for layer in network.layers],
+    }
+    content = save(
+        {name: param.get_value() for name, param in _named_parameters(network).items()},
+        metadata={"format": _FORMAT, "architecture": json.dumps(architecture)},
+    )
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def load_network(path: StrPath) -> Network:
+    """Read a network from a file that `save_network` wrote.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Network
+        With parameters of dtype `config.floatX`.
+
+    Raises
+    ------
+    NetworkFileError
+        If the file is missing, damaged, or holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise NetworkFileError(f"{path}: cannot be read as a safetensors file: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise NetworkFileError(f"{path}: holds no network of this library: its metadata lack {_FORMAT!r}")
+    try:
+        network = _built(json.loads(metadata["architecture"]))
+        params = _named_parameters(network)
+        if weights.keys() != params.keys():
+            raise ValueError(f"its weights are {', '.join(sorted(weights))}; expected {', '.join(params)}")
+        for name, param in params.items():
+            if weights[name].shape != param.storage.shape or weights[name].dtype.kind != "f":
+                raise ValueError(
+                    f"{name} is {weights[name].dtype} of shape {weights[name].shape}; "
+                    f"expected {param.dtype} of shape {param.storage.shape}"
+                )
+            param.set_value(weights[name].astype(param.dtype))
+    except (GraphError, ArithmeticError, KeyError, MemoryError, TypeError, ValueError) as error:
+        raise NetworkFileError(f"{path}: not a network that this version can build: {error}") from error
+    return network
+
+
+@contextmanager
+def replacing(path: StrPath) -> Iterator[Path]:
+    """Give a place beside `path` to write to, and move what was written to `path` at the end.
+
+    So whoever looks at `path` sees the old file or the new one, and never half of it.
+    """
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _named_parameters(network: Network) -> dict[str, Any]:
+    return {f"{i}.{param.name}": param for i, layer in enumerate(network.layers) for param in layer.params}
+
+
+def _described(layer: Layer) -> dict[str, Any]:
+    """Return the kind of a layer and the arguments that make it."""
+    kind = type(layer)
+    if _KINDS.get(kind.__name__) is not kind:
+        raise NetworkFileError(
+            f"a {kind.__name__} cannot be saved: only its code knows what it does, and files hold no code; "
+            f"the kinds that can be saved are {', '.join(_KINDS)}"
+        )
+    arguments = {field.name: getattr(layer, field.name) for field in fields(kind)}
+    if "activation_fn" in arguments:
+        names = {function: name for name, function in ACTIVATIONS.items()}
+        if arguments["activation_fn"] not in names:
+            raise NetworkFileError(
+                f"a {kind.__name__} with activation_fn={arguments['activation_fn']!r} cannot be saved: files "
+                f"hold the names of activations, no code; the names are {', '.join(ACTIVATIONS)}"
+            )
+        arguments["activation_fn"] = names[arguments["activation_fn"]]
+    return {"kind": kind.__name__, **arguments}
+
+
+def _built(architecture: Any) -> Network:
+    layers = []
+    for description in architecture["layers"]:
+        arguments = dict(description)
+        kind = _KINDS[arguments.pop("kind")]
+        if "activation_fn" in arguments:
+            arguments["activation_fn"] = ACTIVATIONS[arguments["activation_fn"]]
+        layers.append(kind(**arguments))
+    return Network(layers, architecture["mini_batch_size"])
