@@ -32,8 +32,6 @@ class Built:
         The arrays that are returned, in order.
     renewed : dict of SharedVariable to Result
         The shared variables that get a new array, because their shape changes.
-    written : set of SharedVariable
-        The shared variables whose arrays are written to.
     arena : int
         Bytes of the arena.
     """
@@ -41,7 +39,6 @@ class Built:
     steps: list[PlannedStep]
     results: list[Result]
     renewed: dict[SharedVariable, Result]
-    written: set[SharedVariable]
     arena: int
 
 
@@ -105,8 +102,7 @@ def build(
     for source, target, node in late:
         plan.copy(source, target, node)
 
-    written = {variable for variable in updated if variable not in renewed}
-    return Built(plan.steps, results, renewed, written, place(_lifetimes(plan.steps)))
+    return Built(plan.steps, results, renewed, place(_lifetimes(plan.steps)))
 
 
 def _needed(outputs: Sequence[Variable]) -> list[Apply]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,23 +11,30 @@ from arignote.compile.aligned import aligned_empty
 from arignote.compile.build import Built
 from arignote.compile.objects import kernel_address
 from arignote.compile.program import Program, Relocation, Step, StepError
-from arignote.compile.views import Argument, Buffer, Literal, Result, Temporary, View, Window
+from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Variable
-from arignote.engine.shared import SharedVariable
 
 
 class Arena:
     """Memory that all programs of a function share; it grows to what the largest needs."""
 
     def __init__(self) -> None:
-        self.memory = aligned_empty(0)
+        self._allocate(0)
 
     def address(self, size: int) -> int:
         """Return the address of at least `size` bytes."""
-        if self.memory.nbytes < size:
-            self.memory = aligned_empty(size)
-        return address_of(self.memory)
+        if self._size < size:
+            self._allocate(size)
+        return self._address
+
+    def _allocate(self, size: int) -> None:
+        self._memory = aligned_empty(size)
+        self._size, self._address = size, address_of(self._memory)
+
+
+#: Stands for the arena among the buffers of a program.
+_ARENA = Buffer()
 
 
 class Executable:
@@ -36,13 +43,18 @@ class Executable:
     Parameters
     ----------
     built : Built
+    variables : sequence of Variable
+        Whose values `run` is given: the inputs, and the shared variables.
     arena : Arena
     """
 
-    def __init__(self, built: Built, arena: Arena) -> None:
+    def __init__(self, built: Built, variables: Sequence[Variable], arena: Arena) -> None:
         self.built = built
-        self.arena = arena
-        self._places: dict[Buffer | None, int] = {None: 0}  # the arena is buffer 0
+        self._arena = arena
+        self._results = [*built.results, *built.renewed.values()]
+        given: list[Buffer] = [*map(Argument, variables), *self._results]
+        self._places = {buffer: place for place, buffer in enumerate(given)}
+        self._arena_place = self._place(_ARENA)
         relocations = []
         steps = []
         for number, planned in enumerate(built.steps):
@@ -52,99 +64,94 @@ class Executable:
                     relocations.append(self._relocation(number, place, argument))
                 words.append(0 if isinstance(argument, View) else argument)
             steps.append(Step(kernel_address(planned.spec), words, planned.tasks, planned.scratch))
-        self.program = Program(steps, relocations, len(self._places))
-        self._inputs: list[tuple[int, Variable]] = []
-        self._shared: list[tuple[int, SharedVariable]] = []
-        self._results: list[tuple[int, Result]] = []
+        self.program = Program(steps, relocations, len(self._places), arrays=len(given))
+        self._arrays = memoryview(self.program.arrays)
+        self._words = memoryview(self.program.buffers)
+        self._integers: list[tuple[int, Variable]] = []
         self._windows: list[tuple[int, Window]] = []
-        for buffer, place in self._places.items():
+        for buffer, place in list(self._places.items())[len(given) :]:
             if isinstance(buffer, Literal):
-                self.program.buffers[place] = address_of(buffer.value)
-            elif isinstance(buffer, Argument) and isinstance(buffer.variable, SharedVariable):
-                self._shared.append((place, buffer.variable))
+                self._words[place] = address_of(buffer.value)
             elif isinstance(buffer, Argument):
-                self._inputs.append((place, buffer.variable))
-            elif isinstance(buffer, Result):
-                self._results.append((place, buffer))
+                self._integers.append((place, buffer.variable))
             elif isinstance(buffer, Window):
                 self._windows.append((place, buffer))
+        self._shapes = [(result.shape, np.dtype(result.dtype)) for result in self._results]
 
     def _relocation(self, step: int, argument: int, view: View) -> Relocation:
         offset = view.offset * view.itemsize
         if isinstance(view.buffer, Temporary):
-            return Relocation(step, argument, 0, view.buffer.offset + offset)
+            return Relocation(step, argument, self._arena_place, view.buffer.offset + offset)
         return Relocation(step, argument, self._place(view.buffer), offset)
 
     def _place(self, buffer: Buffer) -> int:
         """Return the number of a buffer; a window comes behind its parent."""
-        if isinstance(buffer, Window) and not isinstance(buffer.parent, Temporary):
-            self._place(buffer.parent)
+        if buffer not in self._places and isinstance(buffer, Window):
+            self._place(_ARENA if isinstance(buffer.parent, Temporary) else buffer.parent)
         return self._places.setdefault(buffer, len(self._places))
 
-    def run(
-        self, values: Mapping[Variable, np.ndarray], integers: dict[Variable, int]
-    ) -> tuple[list[np.ndarray], dict[SharedVariable, np.ndarray]]:
+    def run(self, arrays: Sequence[np.ndarray], integers: Mapping[Variable, int]) -> list[np.ndarray]:
         """Run the program.
 
         Parameters
         ----------
-        values : mapping
-            The contiguous, aligned values of the inputs.
-        integers : dict
+        arrays : sequence of ndarray
+            The contiguous, aligned values of the variables, in their order.
+        integers : mapping of Variable to int
             The integers that decide shapes.
 
         Returns
         -------
-        results : list of ndarray
-        renewed : dict
-            New arrays of shared variables whose shape changes.
+        list of ndarray
+            The results, then the new arrays of the renewed shared variables.
 
         Raises
         ------
         GraphError
             If a kernel refuses a value; no shared variable is changed.
         """
-        addresses = self.program.buffers
-        addresses[0] = self.arena.address(self.built.arena)
-        alive = []
-        for place, variable in self._inputs:
-            value = values.get(variable)
-            if value is None:
-                value = np.asarray(integers[variable], variable.dtype)
-                alive.append(value)
-            addresses[place] = address_of(value)
-        for place, shared in self._shared:
-            addresses[place] = address_of(shared.storage)
-        arrays: dict[Result, np.ndarray] = {}
-        for place, result in self._results:
-            arrays[result] = np.empty(result.shape, result.dtype)
-            addresses[place] = address_of(arrays[result])
-        for place, window in self._windows:
-            addresses[place] = self._base(window.parent) + window.offset_of(integers)
+        words, objects = self._words, self._arrays
+        results = [np.empty(shape, dtype) for shape, dtype in self._shapes]
+        place = 0
+        for array in arrays:
+            objects[place] = id(array)
+            place += 1
+        for array in results:
+            objects[place] = id(array)
+            place += 1
+        words[self._arena_place] = self._arena.address(self.built.arena)
+        if self._integers or self._windows:
+            values = [*arrays, *results]
+            scalars = [np.asarray(integers[x], x.dtype) for _, x in self._integers]
+            for (place, _), scalar in zip(self._integers, scalars, strict=True):
+                words[place] = address_of(scalar)
+            for place, window in self._windows:
+                words[place] = self._base(window.parent, values) + window.offset_of(integers)
         try:
             self.program.run()
         except StepError as failure:
-            raise self._explained(failure) from None
-        returned = [arrays[x] if x in arrays else np.empty(x.shape, x.dtype) for x in self.built.results]
-        return returned, {x: arrays.get(r, np.empty(r.shape, r.dtype)) for x, r in self.built.renewed.items()}
+            raise self._explained(failure, [*arrays, *results]) from None
+        return results
 
-    def _base(self, buffer: Buffer) -> int:
+    def _base(self, buffer: Buffer, values: Sequence[np.ndarray]) -> int:
+        """Return the address of a buffer."""
         if isinstance(buffer, Temporary):
-            return int(self.program.buffers[0]) + buffer.offset
-        return int(self.program.buffers[self._place(buffer)])
+            return self._words[self._arena_place] + buffer.offset
+        place = self._places[buffer]
+        return address_of(values[place]) if place < len(values) else self._words[place]
 
-    def _explained(self, failure: StepError) -> GraphError:
+    def _explained(self, failure: StepError, values: Sequence[np.ndarray]) -> GraphError:
         step = self.built.steps[failure.step]
         if step.diagnosis is None:
             raise AssertionError(f"{step.node!r} failed with status {failure.status}, and cannot say why")
         diagnose, views = step.diagnosis
-        error = diagnose([self._read(view) for view in views], failure.status)
+        error = diagnose([self._read(view, values) for view in views], failure.status)
         error.origin = step.node.origin
         return error
 
-    def _read(self, view: View) -> np.ndarray:
+    def _read(self, view: View, values: Sequence[np.ndarray]) -> np.ndarray:
         """Return a copy of the elements of a contiguous view."""
-        address = self._base(view.buffer) + view.offset * view.itemsize
+        address = self._base(view.buffer, values) + view.offset * view.itemsize
         data = ctypes.string_at(address, view.size * view.itemsize)
         return np.frombuffer(data, view.dtype).reshape(view.shape)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -86,6 +86,7 @@ class Function:
         """Make what is derived from the graph, or belongs to this process."""
         self._shared = [x for x in graph_inputs(self._outputs) if isinstance(x, SharedVariable)]
         self._shared.extend(x for x in self._updated if x not in self._shared)
+        self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
         self._shapes = Shapes(self._outputs) if self._mode == "compiled" else None
         self._executables: OrderedDict[Any, Executable] = OrderedDict()
         self._arena = Arena()
@@ -93,7 +94,7 @@ class Function:
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the graph and the state, never native code."""
-        derived = ("_shared", "_shapes", "_executables", "_arena", "_lock")
+        derived = ("_shared", "_dtypes", "_shapes", "_executables", "_arena", "_lock")
         return {key: value for key, value in self.__dict__.items() if key not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -115,19 +116,25 @@ class Function:
         GraphError
             What an op raises, with the line that made it. No shared variable has changed then.
         """
-        values = {
-            x: self._conformed(x, value)
-            for x, value in zip(self._inputs, self._ordered(args, named), strict=True)
-        }
+        if named or len(args) != len(self._inputs):
+            args = self._ordered(args, named)
+        arrays = [
+            value
+            if type(value) is np.ndarray
+            and value.dtype is dtype
+            and value.flags.c_contiguous
+            and value.flags.aligned
+            else self._conformed(place, value)
+            for place, (value, dtype) in enumerate(zip(args, self._dtypes, strict=True))
+        ]
         with self._lock:
-            results = self._compute(values)
-        if self._returns == "nothing":
-            return None
-        return results[0] if self._returns == "one" else results
+            results = self._evaluated(arrays) if self._shapes is None else self._run(arrays, self._shapes)
+        if self._returns == "list":
+            return results
+        return results[0] if self._returns == "one" else None
 
-    def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> Sequence[Any]:
-        if len(args) == len(self._inputs) and not named:
-            return args
+    def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Put arguments that are given by name in their places."""
         values = dict(zip(self._inputs, args, strict=False))
         names = {x.name: x for x in self._inputs if x.name}
         for name, value in named.items():
@@ -141,85 +148,94 @@ class Function:
                 f"{self!r} takes {len(self._inputs)} arguments, {len(args) + len(named)} given"
                 + (f"; missing: {missing}" if missing else "")
             )
-        return [values[x] for x in self._inputs]
+        return tuple(values[x] for x in self._inputs)
 
-    def _conformed(self, x: Variable, value: Any) -> np.ndarray:
-        if (
-            type(value) is np.ndarray
-            and value.dtype == x.dtype
-            and value.flags.c_contiguous
-            and value.flags.aligned
-            and x.type.admits(value.shape)
-        ):
-            return value
-        place = self._inputs.index(x)
+    def _conformed(self, place: int, value: Any) -> np.ndarray:
+        x = self._inputs[place]
         return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
 
-    def _compute(self, values: dict[Variable, np.ndarray]) -> list[np.ndarray]:
-        if self._shapes is None:
-            results = evaluate(self._outputs, values)
-            for variable, new in zip(self._updated, results[self._returned :], strict=True):
-                _check_update(variable, new)
-            returned = [np.array(value, order="C") for value in results[: self._returned]]
-            for variable, new in zip(self._updated, results[self._returned :], strict=True):
-                variable.set_value(new)
-            return returned
-        executable, integers = self._executable(values)
-        for variable in executable.built.written:
-            if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
-                variable.set_value(variable.storage)
-        if self.profile is None:
-            returned, renewed = executable.run(values, integers)
-        else:
-            returned, renewed = self._profiled(executable, values, integers)
-        for variable, array in renewed.items():
-            variable.set_value(array, borrow=True)
-            variable.lent = False
+    def _evaluated(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs and apply the updates in the reference mode."""
+        for place, (x, array) in enumerate(zip(self._inputs, arrays, strict=True)):
+            if not x.type.admits(array.shape):
+                self._conformed(place, array)
+        results = evaluate(self._outputs, dict(zip(self._inputs, arrays, strict=True)))
+        returned, news = results[: self._returned], results[self._returned :]
+        for variable, new in zip(self._updated, news, strict=True):
+            _check_update(variable, new)
+        returned = [np.array(value, order="C") for value in returned]
+        for variable, new in zip(self._updated, news, strict=True):
+            variable.set_value(new)
         return returned
 
-    def _profiled(
-        self, executable: Executable, values: dict[Variable, np.ndarray], integers: dict[Variable, int]
-    ) -> tuple[list[np.ndarray], dict[SharedVariable, np.ndarray]]:
-        assert self.profile is not None
-        program = executable.program
-        calls, start = program.calls, time.perf_counter()
-        program.record_timings()
-        result = executable.run(values, integers)
-        self.profile.add(executable, time.perf_counter() - start, program.calls - calls)
-        return result
-
-    def _executable(self, values: Mapping[Variable, np.ndarray]) -> tuple[Executable, dict[Variable, int]]:
-        """Return the program for the shapes of the arguments, and the integers that decide them."""
-        shapes = self._shapes
-        assert shapes is not None
-        arrays = {**values, **{x: x.storage for x in self._shared}}
-        key: tuple[Any, ...] = tuple(array.shape for array in arrays.values())
-        integers = {x: int(arrays[x]) for x in shapes.scalars}
+    def _run(self, arrays: list[np.ndarray], shapes: Shapes) -> list[np.ndarray]:
+        """Compute the outputs and apply the updates in native code."""
+        for variable in self._updated:
+            if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
+                variable.set_value(variable.storage)
+        arrays.extend([variable.storage for variable in self._shared])
+        key: Any = tuple([array.shape for array in arrays])
+        integers: dict[Variable, int] = {}
         types = None
         if shapes.prologue:
-            types = {x: TensorType(x.dtype, array.shape) for x, array in arrays.items()}
+            types = self._types(arrays)
+            integers = {
+                x: int(array) for x, array in zip(self._variables, arrays, strict=True) if x in shapes.scalars
+            }
             key += shapes.resolve(types, integers)
         executable = self._executables.get(key)
         if executable is None:
-            types = types or {x: TensorType(x.dtype, array.shape) for x, array in arrays.items()}
-            executable = self._specialized(types, integers)
-            self._executables[key] = executable
+            executable = self._executables[key] = self._specialized(
+                shapes, types or self._types(arrays), integers
+            )
             if len(self._executables) > MOST_SPECIALIZATIONS:
                 self._executables.popitem(last=False)
-        else:
+        elif len(self._executables) > 1:
             self._executables.move_to_end(key)
-        return executable, integers
+        run = executable.run if self.profile is None else self._profiled(executable)
+        results = run(arrays, integers)
+        for variable, array in zip(executable.built.renewed, results[self._returned :], strict=True):
+            variable.set_value(array, borrow=True)
+            variable.lent = False
+        return results[: self._returned] if executable.built.renewed else results
 
-    def _specialized(self, types: dict[Variable, TensorType], integers: dict[Variable, int]) -> Executable:
+    @property
+    def _variables(self) -> list[Variable]:
+        """The variables whose values a program is given."""
+        return [*self._inputs, *self._shared]
+
+    def _types(self, arrays: Sequence[np.ndarray]) -> dict[Variable, TensorType]:
+        """Return the types of the values, their extents all numbers; refuse those that do not fit."""
+        for place, (x, array) in enumerate(zip(self._inputs, arrays, strict=False)):
+            if not x.type.admits(array.shape):
+                self._conformed(place, array)
+        return {x: TensorType(x.dtype, array.shape) for x, array in zip(self._variables, arrays, strict=True)}
+
+    def _profiled(self, executable: Executable) -> Callable[..., list[np.ndarray]]:
+        """Return the run of a program that adds its times to the profile."""
+
+        def run(arrays: Sequence[np.ndarray], integers: Mapping[Variable, int]) -> list[np.ndarray]:
+            assert self.profile is not None
+            program = executable.program
+            calls, start = program.calls, time.perf_counter()
+            program.record_timings()
+            results = executable.run(arrays, integers)
+            self.profile.add(executable, time.perf_counter() - start, program.calls - calls)
+            return results
+
+        return run
+
+    def _specialized(
+        self, shapes: Shapes, types: dict[Variable, TensorType], integers: dict[Variable, int]
+    ) -> Executable:
         profile = self.profile or Profile()
-        assert self._shapes is not None
         with profile.stage("specialize"):
-            graph = self._shapes.specialize(types, integers)
+            graph = shapes.specialize(types, integers)
         with profile.stage("plan"):
-            shapes = {x: x.storage.shape for x in self._shared}
-            built = build(graph, self._returned, self._updated, shapes)
+            extents = {x: x.storage.shape for x in self._shared}
+            built = build(graph, self._returned, self._updated, extents)
         with profile.stage("kernels"):
-            return Executable(built, self._arena)
+            return Executable(built, self._variables, self._arena)
 
 
 def function(

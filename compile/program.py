@@ -17,6 +17,10 @@ from .threads import checked_num_threads, driver_function, get_num_threads, pool
 __all__ = ["Program", "Relocation", "Step", "StepError"]
 
 
+# By the published layout of a NumPy array object, the address of its elements follows the object's header.
+ARRAY_DATA = object.__basicsize__ // 8
+
+
 class Step(NamedTuple):
     """One kernel of a program.
 
@@ -93,13 +97,16 @@ class Program:
         Applied at the start of every run.
     buffers : int
         Number of buffers.
+    arrays : int
+        How many of them, the first ones, are given as NumPy arrays.
 
     Attributes
     ----------
+    arrays : ndarray of int64, shape (arrays,)
+        `id(array)` of NumPy arrays, to be written before a run. The driver looks up where their elements lie:
+        asking NumPy for it from Python takes longer than all the rest of a call.
     buffers : ndarray of int64, shape (buffers,)
-        The addresses of the buffers, to be written before a run.
-    tasks : ndarray of int64, shape (steps,)
-        The number of tasks of each step, which may be changed between runs.
+        The addresses of the buffers, to be written before a run; the first ones are the driver's to write.
 
     Raises
     ------
@@ -107,29 +114,37 @@ class Program:
         If a relocation names a step, an argument or a buffer that there is not.
     """
 
+    arrays: NDArray[np.int64]
     buffers: NDArray[np.int64]
-    tasks: NDArray[np.int64]
 
     def __init__(
-        self, steps: Sequence[Step], relocations: Sequence[Relocation] = (), buffers: int = 0
+        self,
+        steps: Sequence[Step],
+        relocations: Sequence[Relocation] = (),
+        buffers: int = 0,
+        arrays: int = 0,
     ) -> None:
         sizes = [
             driver.PROGRAM_HEADER,
             driver.STEP_ROW * len(steps),
             driver.RELOCATION_ROW * len(relocations),
+            arrays,
             buffers,
             *(len(step.arguments) for step in steps),
         ]
         starts = list(itertools.accumulate(sizes, initial=0))
         words = aligned_words(starts[-1])
-        _, step_rows, relocation_rows, self.buffers, *self._arguments = np.split(words, starts[1:-1])
-        first_buffer, *first_arguments = starts[3:-1]
+        _, step_rows, relocation_rows, self.arrays, self.buffers, *arguments_of = np.split(
+            words, starts[1:-1]
+        )
+        first_buffer, *first_arguments = starts[4:-1]
         words[driver.STEPS] = len(steps)
         words[driver.RELOCATIONS] = len(relocations)
+        words[driver.ARRAYS] = arrays
+        words[driver.DATA] = ARRAY_DATA
 
         step_rows = step_rows.reshape(len(steps), driver.STEP_ROW)
-        self.tasks = step_rows[:, driver.TASKS]
-        for row, step, arguments in zip(step_rows, steps, self._arguments, strict=True):
+        for row, step, arguments in zip(step_rows, steps, arguments_of, strict=True):
             arguments[:] = step.arguments
             row[driver.KERNEL] = step.kernel
             row[driver.ARGUMENTS] = arguments.ctypes.data
@@ -145,6 +160,8 @@ class Program:
         self._words = words
         self._address = ctypes.c_void_p(words.ctypes.data)
         self._native_run = driver_function("run")
+        # More threads than the widest step has tasks would find nothing to do.
+        self._widest = max((step.tasks for step in steps), default=0)
         # Whole cache lines, so that no two threads write to the same one.
         self._scratch_stride = -(-max((step.scratch for step in steps), default=0) // ALIGNMENT) * ALIGNMENT
         self._allocate_scratch(1)
@@ -167,6 +184,7 @@ class Program:
             If `threads` is not from 1 to 256.
         """
         threads = get_num_threads() if threads is None else checked_num_threads(threads)
+        threads = min(threads, self._widest)
         if threads > 1 and pool.try_acquire(threads):
             try:
                 self._words[driver.POOL] = pool.address
@@ -182,21 +200,6 @@ class Program:
         if status:
             raise StepError(int(self._words[driver.FAILED]), status)
 
-    def arguments(self, step: int) -> NDArray[np.int64]:
-        """Return the words of a step, which may be changed between runs.
-
-        Parameters
-        ----------
-        step : int
-            Index of the step.
-
-        Returns
-        -------
-        ndarray of int64
-            A view. Words with a relocation are overwritten by the next run.
-        """
-        return self._arguments[step]
-
     @property
     def calls(self) -> int:
         """Number of native calls so far."""
@@ -210,7 +213,9 @@ class Program:
         on : bool
             Costs about 0.1 us a step while it is on.
         """
-        self._timings = np.zeros((len(self._arguments), driver.TIMING_ROW), np.int64) if on else None
+        self._timings = (
+            np.zeros((int(self._words[driver.STEPS]), driver.TIMING_ROW), np.int64) if on else None
+        )
         self._words[driver.TIMINGS] = 0 if self._timings is None else self._timings.ctypes.data
 
     @property

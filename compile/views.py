@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from arignote.engine.graph import Variable
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 #: Returns the bytes from a window's parent to it, from the values of the call's integers.
-OffsetOf = Callable[[dict[Variable, int]], int]
+OffsetOf = Callable[[Mapping[Variable, int]], int]
 
 
 class Buffer:

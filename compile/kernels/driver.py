@@ -20,13 +20,16 @@ from functools import cache
 
 LINE = 16  # words that are fetched together: 128 bytes, one cache line or a pair of them
 
-# A program: the header, a row for each step, a row for each relocation, the buffers, the arguments.
+# A program: the header, a row for each step, a row for each relocation, the addresses of the array objects,
+# the buffers, the arguments.
 STEPS = 0  # number of steps
 RELOCATIONS = 1  # number of relocations
 SCRATCH = 2  # address of the scratch memory of all threads
 SCRATCH_STRIDE = 3  # bytes of it that each thread has
 TIMINGS = 4  # address of the table of timings, or 0
 FAILED = 5  # the step that failed; the number of steps if none did
+ARRAYS = 6  # number of NumPy arrays, whose elements are the first buffers
+DATA = 7  # place, in words, of the address of the elements in such an object
 THREADS = 1 * LINE  # how many threads may run this program, the caller included
 POOL = THREADS + 1  # address of the pool, if that is more than one
 CALLS = THREADS + 2  # how often `run` was called
@@ -79,16 +82,17 @@ def run() -> Callable[..., int]:
             program[FAILED] = steps
 
         row = PROGRAM_HEADER + steps * STEP_ROW
+        first_array = row + program[RELOCATIONS] * RELOCATION_ROW
+        arrays = program[ARRAYS]
+        for place in range(first_array, first_array + arrays):
+            program[place + arrays] = words_at(program[place])[program[DATA]]
         for _ in range(program[RELOCATIONS]):
             address = program[program[row + BUFFER]] + program[row + OFFSET]
             if program[program[row + TARGET]] != address:
                 program[program[row + TARGET]] = address
             row += RELOCATION_ROW
 
-        widest = 1
-        for step in range(steps):
-            widest = max(widest, program[PROGRAM_HEADER + step * STEP_ROW + TASKS])
-        threads = min(program[THREADS], widest)
+        threads = program[THREADS]
         pool = words_at(program[POOL])
         if threads == 1:
             return walk(program, pool, 0, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -50,7 +50,7 @@ def _part(plan: Plan, view: View, pattern: Pattern, bounds: Sequence[Variable], 
 
     sources = [plan.graph.sources.get(bound) for bound in bounds]
 
-    def offset_of(integers: dict[Variable, int]) -> int:
+    def offset_of(integers: Mapping[Variable, int]) -> int:
         values = [
             value if source is None else integers[source]
             for value, source in zip(known, sources, strict=True)
