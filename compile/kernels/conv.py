@@ -253,7 +253,7 @@ def pack(**parameters: Any) -> Kernel:
     first_columns, last_columns = map(
         table_of, zip(*map(plan.columns.copied, range(column_phases)), strict=True)
     )
-    top, length, channel_size = plan.rows.low, plan.rows.length, plan.channel_size
+    top, size, channel_size = plan.rows.low, plan.rows.length * plan.pitch, plan.channel_size
     pointer = pointer_to(plan.dtype)
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
@@ -261,24 +261,23 @@ def pack(**parameters: Any) -> Kernel:
             channel, phase = task // phases, task % phases
             a, b = phase // column_phases, phase % column_phases
             image = advance(pointer(args[0]), channel * height * width)
-            packed = advance(pointer(args[1]), channel * channel_size + phase * length * pitch)
+            packed = advance(pointer(args[1]), channel * channel_size + phase * size)
+            first_row, last_row = first_rows(a), last_rows(a)
             first, last = first_columns(b), last_columns(b)
-            for u in range(length):
+            end = size if phase < phases - 1 else channel_size - phase * size
+            for above in range(first_row * pitch):
+                packed[above] = 0
+            for u in range(first_row, last_row):
+                source = advance(image, (u * row_phases + a - top) * width + b - low)
                 target = advance(packed, u * pitch)
-                if u < first_rows(a) or u >= last_rows(a):
-                    for v in range(pitch):
-                        target[v] = 0
-                else:
-                    source = advance(image, (u * row_phases + a - top) * width + b - low)
-                    for v in range(first):
-                        target[v] = 0
-                    for v in range(first, last):
-                        target[v] = source[v * column_phases]
-                    for v in range(last, pitch):
-                        target[v] = 0
-            if phase == phases - 1:
-                for behind in range(length * pitch, channel_size - phase * length * pitch):
-                    packed[behind] = 0
+                for v in range(first):
+                    target[v] = 0
+                for v in range(first, last):
+                    target[v] = source[v * column_phases]
+                for v in range(last, pitch):
+                    target[v] = 0
+            for below in range(last_row * pitch, end):
+                packed[below] = 0
         return 0
 
     return kernel
