@@ -220,7 +220,14 @@ class Mod(_Arithmetic):
 
 @dataclass(frozen=True)
 class Pow(_Arithmetic):
+    """The power; that of whole numbers is one, modulo its dtype's range, for exponents of at least 0."""
+
     formula = "x ** y"
+
+    def operand_dtypes(self, dtypes: Sequence[str]) -> tuple[str, ...]:
+        """Multiply whole numbers modulo 2**64, which is right for any sign of the base."""
+        result = self.output_dtype(dtypes)
+        return (result if result.startswith("float") else "uint64",) * 2
 
     def pull_back(self, g: Variable, out: Variable, *operands: Variable) -> Sequence[Variable | None]:
         x, y = operands
