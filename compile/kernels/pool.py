@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arignote.engine.graph import Apply
+from arignote.engine.ops.pool import MaxPick, MaxPool, MaxUnpool, Pooling, SumPool, SumUnpool
+
+from ..lowering import Plan as Steps
+from ..lowering import lowers, shape_of
 from ..simd import host
+from ..spec import KernelSpec
+from ..views import View
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -362,3 +369,55 @@ def sum_pool_gradient(*, dtype: str, mode: str, **geometry: Any) -> Kernel:
         return gather
 
     return _gather_windows(g, dtype, windows, groups, 1, gather)
+
+
+# ------------------------------------------------------------------------------------------- lowering
+
+
+def _lower(
+    steps: Steps, op: Pooling, node: Apply, kernel: str, image: tuple[int, ...], **parameters: str
+) -> None:
+    """Add the step of a kernel whose tasks are planes, over the node's arrays and then its outputs."""
+    reads = [steps.contiguous(x, node) for x in node.inputs if x.ndim]
+    writes: list[View] = [steps.allocate(x) for x in node.outputs]
+    rows, columns = image[2:]
+    out_rows, out_columns = (int(extent or 0) for extent in op.output_extents(image[2:]))
+    geometry = PoolGeometry(rows, columns, op.window, op.stride, op.pad, out_rows, out_columns)
+    steps.step(
+        KernelSpec.of(f"pool:{kernel}", dtype=writes[0].dtype, **parameters, **geometry.parameters),
+        node,
+        reads=reads,
+        writes=writes,
+        arguments=[*reads, *writes],
+        tasks=image[0] * image[1] if writes[0].size else 0,
+    )
+
+
+@lowers(MaxPool)
+def lower_max_pool(steps: Steps, op: MaxPool, node: Apply) -> None:
+    """Find the maxima and their positions."""
+    _lower(steps, op, node, "max_pool", shape_of(node.inputs[0]))
+
+
+@lowers(MaxUnpool)
+def lower_max_unpool(steps: Steps, op: MaxUnpool, node: Apply) -> None:
+    """Return the values to the positions of the maxima."""
+    _lower(steps, op, node, "max_pool_gradient", shape_of(node.outputs[0]))
+
+
+@lowers(MaxPick)
+def lower_max_pick(steps: Steps, op: MaxPick, node: Apply) -> None:
+    """Pick the elements at the positions of the maxima."""
+    _lower(steps, op, node, "max_pool_gather", shape_of(node.inputs[0]))
+
+
+@lowers(SumPool)
+def lower_sum_pool(steps: Steps, op: SumPool, node: Apply) -> None:
+    """Sum or average the windows."""
+    _lower(steps, op, node, "sum_pool", shape_of(node.inputs[0]), mode=op.mode)
+
+
+@lowers(SumUnpool)
+def lower_sum_unpool(steps: Steps, op: SumUnpool, node: Apply) -> None:
+    """Spread the values over their windows."""
+    _lower(steps, op, node, "sum_pool_gradient", shape_of(node.outputs[0]), mode=op.mode)
