@@ -133,22 +133,17 @@ def _number(
 
 
 def _train(options: argparse.Namespace) -> int:
-    _check_writable(options.out)
     import numpy as np
 
     import arignote
     from arignote.layers import ConvPoolLayer, DivergenceError, FullyConnectedLayer, Network, SoftmaxLayer
 
-    if options.threads is not None:
-        from arignote.compile.threads import set_num_threads
-
-        set_num_threads(options.threads)
+    _set_threads(options.threads)
     data = _dataset(options.data)
     images, labels = data.training
     if options.batch > len(images):
-        raise _CommandError(
-            f"argument --batch: {options.batch} is more than all {len(images)} training digits"
-        )
+        raise _CommandError(f"argument --batch: more than the {len(images)} training digits")
+    _check_writable(options.out)
 
     arignote.config.floatX = "float32"
     rng = np.random.default_rng(options.seed)
@@ -175,11 +170,10 @@ def _train(options: argparse.Namespace) -> int:
             )
     except DivergenceError as error:
         raise _CommandError(f"{error.summary}; try a smaller --rate", _FAILED) from None
-    test_accuracy = history["test_accuracy"][-1]
-    _write(options.out, network, history, options)
+    _write(options.out, network, history)
     if interruption.requested:
         print(f"interrupted in epoch {history['epoch'][-1]}; the weights so far are kept in {options.out}")
-    print(f"test accuracy {test_accuracy:.2%}")
+    print(f"test accuracy {history['test_accuracy'][-1]:.2%}")
     return _INTERRUPTED if interruption.requested else 0
 
 
@@ -191,6 +185,15 @@ def _check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise _CommandError(f"argument --out: cannot write to {folder}: {error.strerror}") from None
+
+
+def _set_threads(threads: int | None) -> None:
+    from arignote.compile.threads import get_num_threads, set_num_threads
+
+    try:
+        set_num_threads(threads or get_num_threads())
+    except ValueError as error:  # a variable of the environment that is no number
+        raise _CommandError(error) from None
 
 
 def _dataset(name: str) -> Dataset:
@@ -247,13 +250,14 @@ def _progress(batches: int, options: argparse.Namespace, interruption: _Interrup
         def after_epoch(self, history: History) -> None:
             self.accuracy = f", accuracy {history['validation_accuracy'][-1]:.2%}"
             self.bar.write(epoch_line(history))
+            sys.stdout.flush()
             if interruption.requested or len(history["epoch"]) == options.epochs:
                 self.bar.close()
 
     return Progress()
 
 
-def _write(folder: Path, network: Network, history: History, options: argparse.Namespace) -> None:
+def _write(folder: Path, network: Network, history: History) -> None:
     from arignote.layers.pictures import draw_filters, draw_learning_curve
     from arignote.layers.saving import replacing, save_network
 
@@ -282,19 +286,20 @@ def _predict(options: argparse.Namespace) -> int:
         network = load_network(options.weights)
     except NetworkFileError as error:
         raise _CommandError(error) from None
-    digits, failed = {}, False
+    paths, digits, failed = [], [], False
     for path in options.images:
         try:
-            digits[path] = read_digit_image(path)
+            digits.append(read_digit_image(path))
+            paths.append(path)
         except ImageError as error:
             print(f"arignote predict: {error}", file=sys.stderr)
             failed = True
     if digits:
         try:
-            predicted = network.predict_probabilities(np.stack(list(digits.values())))
+            predicted = network.predict_probabilities(np.stack(digits))
         except GraphError as error:
             raise _CommandError(f"{options.weights}: this network reads no digits: {error.summary}") from None
-        for path, probabilities in zip(digits, predicted, strict=True):
+        for path, probabilities in zip(paths, predicted, strict=True):
             each = "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(probabilities))
             print(f"{path}: {probabilities.argmax()}  ({each})")
     return _FAILED if failed else 0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
+from arignote.engine.origin import user_line
 
 
 def checked_images(
@@ -43,18 +44,26 @@ def checked_images(
     array = np.asarray(images)
     pixels = prod(shape)
     if array.dtype.kind not in "biuf":
-        raise DTypeError(argument, expected="an array of numbers", actual=f"dtype {array.dtype}")
+        raise DTypeError(
+            argument, expected="an array of numbers", actual=f"dtype {array.dtype}", origin=user_line()
+        )
     if array.ndim < 1 or array.shape[1:] not in ((pixels,), shape):
         of_images = f": the network takes images of {'*'.join(map(str, shape))}" if len(shape) > 1 else ""
         raise ShapeError(
             argument,
             expected=f"shape (n, {pixels}){of_images}",
             actual=f"shape {array.shape}",
+            origin=user_line(),
         )
     rows = np.ascontiguousarray(array.reshape(len(array), pixels), dtype)
     if not np.isfinite(rows).all():
         broken = int(np.argmin(np.isfinite(rows).all(axis=1)))
-        raise InputError(argument, expected="finite pixels", actual=f"NaN or infinity in image {broken}")
+        raise InputError(
+            argument,
+            expected="finite pixels",
+            actual=f"NaN or infinity in image {broken}",
+            origin=user_line(),
+        )
     return rows
 
 
@@ -92,10 +101,15 @@ def checked_labels(labels: Any, count: int, classes: int, argument: str = "label
             expected="an array of integers",
             actual=f"dtype {array.dtype}",
             fix="convert whole numbers with .astype('int32')",
+            origin=user_line(),
         )
     if array.shape != (count,):
-        expected = f"one for each image: shape ({count},)"
-        raise ShapeError(argument, expected=expected, actual=f"shape {array.shape}")
+        raise ShapeError(
+            argument,
+            expected=f"one for each image: shape ({count},)",
+            actual=f"shape {array.shape}",
+            origin=user_line(),
+        )
     outside = (array < 0) | (array >= classes)
     if outside.any():
         place = int(np.argmax(outside))
@@ -104,5 +118,6 @@ def checked_labels(labels: Any, count: int, classes: int, argument: str = "label
             expected=f"integers from 0 to {classes - 1}",
             actual=f"{array[place]} at position {place}",
             fix="classes count from 0",
+            origin=user_line(),
         )
     return np.ascontiguousarray(array, "int32")

@@ -92,6 +92,7 @@ class Network:
         self.layers = list(layers)
         self.mini_batch_size = mini_batch_size
         self._mode = mode
+        _check_at_least_one("Network: argument `mini_batch_size`", mini_batch_size)
         _check_fit(self.layers, mini_batch_size)
         self.params = [param for layer in self.layers for param in layer.params]
         self.x = TensorType(self._dtype, (mini_batch_size, prod(self._input_shape)))("x")
@@ -188,7 +189,9 @@ class Network:
         DivergenceError
             If the cost becomes infinite or not a number.
         """
-        _check_settings(epochs, eta, lmbda)
+        _check_at_least_one("SGD: argument `epochs`", epochs)
+        _check_finite("SGD: argument `eta`", eta)
+        _check_finite("SGD: argument `lmbda`", lmbda)
         if mini_batch_size != self.mini_batch_size:
             raise ShapeError(
                 "SGD: argument `mini_batch_size`",
@@ -346,7 +349,10 @@ class Network:
             images, labels = data
         except (TypeError, ValueError):
             raise DTypeError(
-                f"argument `{argument}`", expected="a pair (images, labels)", actual=type(data).__name__
+                f"argument `{argument}`",
+                expected="a pair (images, labels)",
+                actual=type(data).__name__,
+                origin=user_line(),
             ) from None
         rows = checked_images(images, self._input_shape, self._dtype, f"argument `{argument}`: images")
         return rows, checked_labels(labels, len(rows), self._classes, f"argument `{argument}`: labels")
@@ -428,12 +434,13 @@ def _product(shape: tuple[int, ...]) -> str:
     return " = ".join([str(prod(shape)), *(["*".join(map(str, shape))] if len(shape) > 1 else [])])
 
 
-def _check_settings(epochs: int, eta: float, lmbda: float) -> None:
-    for name, value, fits, expected in (
-        ("epochs", epochs, epochs >= 1, "at least 1"),
-        ("eta", eta, isfinite(eta) and eta > 0, "a finite number greater than 0"),
-        ("lmbda", lmbda, isfinite(lmbda) and lmbda >= 0, "a finite number of at least 0"),
-    ):
-        if not fits:
-            where = f"SGD: argument `{name}`"
-            raise InputError(where, expected=expected, actual=repr(value), origin=user_line())
+def _check_at_least_one(argument: str, value: Any) -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        expected = "a whole number of at least 1"
+        raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())
+
+
+def _check_finite(argument: str, value: float) -> None:
+    if not isfinite(value) or value < 0:
+        expected = "a finite number of at least 0"
+        raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())
