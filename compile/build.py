@@ -16,7 +16,7 @@ from arignote.compile.kernels.elementwise import lower_group
 from arignote.compile.lowering import Plan, PlannedStep, data_inputs, lower, shape_of
 from arignote.compile.specialize import Specialized
 from arignote.compile.views import Argument, Buffer, Result, Temporary, View, root
-from arignote.engine.graph import Apply, Variable
+from arignote.engine.graph import Apply, Variable, walk
 from arignote.engine.ops.elementwise import Cast, Elementwise
 from arignote.engine.shared import SharedVariable
 
@@ -62,7 +62,8 @@ def build(
     """
     plan = Plan(graph)
     outputs, news = graph.outputs[:returned], graph.outputs[returned:]
-    nodes = _needed(graph.outputs)
+    # A node that only decides a shape need not be computed: the shape is known.
+    nodes = walk(graph.outputs, inputs_of=data_inputs)
     groups = fuse(nodes, set(graph.outputs))
     fused = {member for group in groups.values() for member in group}
 
@@ -103,22 +104,6 @@ def build(
         plan.copy(source, target, node)
 
     return Built(plan.steps, results, renewed, place(_lifetimes(plan.steps)))
-
-
-def _needed(outputs: Sequence[Variable]) -> list[Apply]:
-    """Return the nodes whose values have to be computed; a node that only decides a shape has not."""
-    order: list[Apply] = []
-    done: set[Apply] = set()
-    pending = [(x.owner, False) for x in reversed(outputs) if x.owner is not None]
-    while pending:
-        node, expanded = pending.pop()
-        if expanded:
-            order.append(node)
-        elif node not in done:
-            done.add(node)
-            pending.append((node, True))
-            pending.extend((x.owner, False) for x in reversed(data_inputs(node)) if x.owner is not None)
-    return order
 
 
 def _node_of(x: Variable) -> Apply:

@@ -173,14 +173,13 @@ def lowers(*ops: type[Op], reads_shape_inputs: bool = False) -> Callable[[Loweri
     return register
 
 
-def lower(plan: Plan, node: Apply) -> None:
-    """Add what a node becomes to the plan.
+def is_native(op: Op) -> bool:
+    """Tell whether an op has a lowering; NumPy computes those that have none, between native programs."""
+    return _find(op) is not None
 
-    Raises
-    ------
-    NotImplementedError
-        If its op has no lowering.
-    """
+
+def lower(plan: Plan, node: Apply) -> None:
+    """Add what a node becomes to the plan."""
     op = _unsized(node.op)
     _registered(op).lower(plan, op, node)
 
@@ -203,10 +202,12 @@ def _import_lowerings() -> None:
 
 
 def _registered(op: Op) -> Registered:
+    found = _find(op)
+    if found is None:
+        raise AssertionError(f"{op_name(op)} has no lowering")
+    return found
+
+
+def _find(op: Op) -> Registered | None:
     _import_lowerings()
-    for kind in type(op).__mro__:
-        if kind in _lowerings:
-            return _lowerings[kind]
-    raise NotImplementedError(
-        f"{op_name(op)} has no kernel yet: compile with mode='reference', which runs every op in NumPy"
-    )
+    return next((_lowerings[kind] for kind in type(op).__mro__ if kind in _lowerings), None)

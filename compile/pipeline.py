@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from arignote.compile.build import build
-from arignote.compile.executable import Arena, Executable
 from arignote.compile.profile import Profile
-from arignote.compile.specialize import Shapes
+from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.engine.errors import DTypeError, MissingInputError, ShapeError, UnusedInputError
 from arignote.engine.evaluate import evaluate
 from arignote.engine.graph import (
@@ -22,14 +19,13 @@ from arignote.engine.graph import (
     ancestors,
     as_variable,
     clone_replace,
-    graph_inputs,
     register_evaluator,
 )
 from arignote.engine.ops.elementwise import cast
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 from arignote.engine.shared import SharedVariable, conform
-from arignote.engine.types import TensorType, upcast
+from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 Mode = Literal["compiled", "reference"]
@@ -41,9 +37,6 @@ _MODES: Mapping[str, Mode] = {
     "FAST_RUN": "compiled",
     "FAST_COMPILE": "reference",
 }
-
-#: Programs a function keeps, one for each set of shapes; the least recently used goes first.
-MOST_SPECIALIZATIONS = 64
 
 
 class Function:
@@ -74,28 +67,35 @@ class Function:
         self.name = name
         self.profile = Profile() if profile else None
         self._inputs = list(inputs)
-        self._updated = [variable for variable, _ in updates]
-        self._returns, self._returned, self._mode, self._downcast = returns, len(outputs), mode, downcast
-        self._outputs = [*outputs, *(new for _, new in updates)]
+        self._returns, self._mode, self._downcast = returns, mode, downcast
+        expressions = [*outputs, *(new for _, new in updates)]
         if mode == "compiled":
             with (self.profile or Profile()).stage("rewrite"):
-                self._outputs = rewrite(self._outputs, ALL)
+                expressions = rewrite(expressions, ALL)
+        self._outputs, news = expressions[: len(outputs)], expressions[len(outputs) :]
+        self._updates = [(variable, new) for (variable, _), new in zip(updates, news, strict=True)]
         self._prepare()
 
     def _prepare(self) -> None:
         """Make what is derived from the graph, or belongs to this process."""
-        self._shared = [x for x in graph_inputs(self._outputs) if isinstance(x, SharedVariable)]
-        self._shared.extend(x for x in self._updated if x not in self._shared)
         self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
-        self._shapes = Shapes(self._outputs) if self._mode == "compiled" else None
-        self._executables: OrderedDict[Any, Executable] = OrderedDict()
-        self._arena = Arena()
         self._lock = threading.Lock()
+        if self._mode == "reference":
+            self._call = self._evaluated
+            return
+        stages = split(self._outputs, self._updates, self.profile)
+        if stages:
+            self._call = partial(self._staged, stages)
+        else:
+            expressions = [*self._outputs, *(new for _, new in self._updates)]
+            updated = [variable for variable, _ in self._updates]
+            self._call = Native(self._inputs, expressions, updated, self.profile).call
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the graph and the state, never native code."""
-        derived = ("_shared", "_dtypes", "_shapes", "_executables", "_arena", "_lock")
-        return {key: value for key, value in self.__dict__.items() if key not in derived}
+        return {
+            key: value for key, value in self.__dict__.items() if key not in ("_dtypes", "_lock", "_call")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -128,7 +128,7 @@ class Function:
             for place, (value, dtype) in enumerate(zip(args, self._dtypes, strict=True))
         ]
         with self._lock:
-            results = self._evaluated(arrays) if self._shapes is None else self._run(arrays, self._shapes)
+            results = self._call(arrays)
         if self._returns == "list":
             return results
         return results[0] if self._returns == "one" else None
@@ -154,88 +154,28 @@ class Function:
         x = self._inputs[place]
         return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
 
+    def _staged(self, stages: Sequence[Stage], arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs and apply the updates, stage by stage."""
+        values = dict(zip(self._inputs, arrays, strict=True))
+        for stage in stages:
+            stage.run(values)
+        # A value may be returned twice, or be an argument: every result is an array of its own.
+        return [np.array(value_of(x, values)) for x in self._outputs]
+
     def _evaluated(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Compute the outputs and apply the updates in the reference mode."""
-        for place, (x, array) in enumerate(zip(self._inputs, arrays, strict=True)):
+        for x, array in zip(self._inputs, arrays, strict=True):
             if not x.type.admits(array.shape):
-                self._conformed(place, array)
-        results = evaluate(self._outputs, dict(zip(self._inputs, arrays, strict=True)))
-        returned, news = results[: self._returned], results[self._returned :]
-        for variable, new in zip(self._updated, news, strict=True):
-            _check_update(variable, new)
+                conform(array, x.type, f"function: input {x!r}")
+        news = [new for _, new in self._updates]
+        results = evaluate([*self._outputs, *news], dict(zip(self._inputs, arrays, strict=True)))
+        returned, values = results[: len(self._outputs)], results[len(self._outputs) :]
+        for (variable, _), value in zip(self._updates, values, strict=True):
+            _check_update(variable, value)
         returned = [np.array(value, order="C") for value in returned]
-        for variable, new in zip(self._updated, news, strict=True):
-            variable.set_value(new)
+        for (variable, _), value in zip(self._updates, values, strict=True):
+            variable.set_value(value)
         return returned
-
-    def _run(self, arrays: list[np.ndarray], shapes: Shapes) -> list[np.ndarray]:
-        """Compute the outputs and apply the updates in native code."""
-        for variable in self._updated:
-            if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
-                variable.set_value(variable.storage)
-        arrays.extend([variable.storage for variable in self._shared])
-        key: Any = tuple([array.shape for array in arrays])
-        integers: dict[Variable, int] = {}
-        types = None
-        if shapes.prologue:
-            types = self._types(arrays)
-            integers = {
-                x: int(array) for x, array in zip(self._variables, arrays, strict=True) if x in shapes.scalars
-            }
-            key += shapes.resolve(types, integers)
-        executable = self._executables.get(key)
-        if executable is None:
-            executable = self._executables[key] = self._specialized(
-                shapes, types or self._types(arrays), integers
-            )
-            if len(self._executables) > MOST_SPECIALIZATIONS:
-                self._executables.popitem(last=False)
-        elif len(self._executables) > 1:
-            self._executables.move_to_end(key)
-        run = executable.run if self.profile is None else self._profiled(executable)
-        results = run(arrays, integers)
-        for variable, array in zip(executable.built.renewed, results[self._returned :], strict=True):
-            variable.set_value(array, borrow=True)
-            variable.lent = False
-        return results[: self._returned] if executable.built.renewed else results
-
-    @property
-    def _variables(self) -> list[Variable]:
-        """The variables whose values a program is given."""
-        return [*self._inputs, *self._shared]
-
-    def _types(self, arrays: Sequence[np.ndarray]) -> dict[Variable, TensorType]:
-        """Return the types of the values, their extents all numbers; refuse those that do not fit."""
-        for place, (x, array) in enumerate(zip(self._inputs, arrays, strict=False)):
-            if not x.type.admits(array.shape):
-                self._conformed(place, array)
-        return {x: TensorType(x.dtype, array.shape) for x, array in zip(self._variables, arrays, strict=True)}
-
-    def _profiled(self, executable: Executable) -> Callable[..., list[np.ndarray]]:
-        """Return the run of a program that adds its times to the profile."""
-
-        def run(arrays: Sequence[np.ndarray], integers: Mapping[Variable, int]) -> list[np.ndarray]:
-            assert self.profile is not None
-            program = executable.program
-            calls, start = program.calls, time.perf_counter()
-            program.record_timings()
-            results = executable.run(arrays, integers)
-            self.profile.add(executable, time.perf_counter() - start, program.calls - calls)
-            return results
-
-        return run
-
-    def _specialized(
-        self, shapes: Shapes, types: dict[Variable, TensorType], integers: dict[Variable, int]
-    ) -> Executable:
-        profile = self.profile or Profile()
-        with profile.stage("specialize"):
-            graph = shapes.specialize(types, integers)
-        with profile.stage("plan"):
-            extents = {x: x.storage.shape for x in self._shared}
-            built = build(graph, self._returned, self._updated, extents)
-        with profile.stage("kernels"):
-            return Executable(built, self._variables, self._arena)
 
 
 def function(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from arignote.compile.executable import Executable
-from arignote.engine.graph import op_name
+from arignote.engine.graph import Variable, op_name
 
 
 @dataclass
@@ -17,10 +19,10 @@ class Profile:
 
     Attributes
     ----------
-    calls : int
-        Calls of the function.
+    runs : int
+        Runs of native programs: one a call, of a function that is not cut into stages.
     native_calls : int
-        Calls of native code: one a call of the function.
+        Calls of native code: one a run.
     seconds : float
         Time in calls, without compiling.
     stages : dict of str to float
@@ -31,7 +33,7 @@ class Profile:
         Bytes of the largest arena.
     """
 
-    calls: int = 0
+    runs: int = 0
     native_calls: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
@@ -47,9 +49,20 @@ class Profile:
         finally:
             self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
 
-    def add(self, executable: Executable, seconds: float, native_calls: int) -> None:
-        """Add one call of the function."""
-        self.calls += 1
+    def measured(self, executable: Executable) -> Callable[..., list[np.ndarray]]:
+        """Return the run of a program that adds its times to the profile."""
+
+        def run(arrays: Sequence[np.ndarray], integers: Mapping[Variable, int]) -> list[np.ndarray]:
+            calls, start = executable.program.calls, time.perf_counter()
+            executable.program.record_timings()
+            results = executable.run(arrays, integers)
+            self._add(executable, time.perf_counter() - start, executable.program.calls - calls)
+            return results
+
+        return run
+
+    def _add(self, executable: Executable, seconds: float, native_calls: int) -> None:
+        self.runs += 1
         self.native_calls += native_calls
         self.seconds += seconds
         self.arena = max(self.arena, executable.built.arena)
@@ -65,7 +78,7 @@ class Profile:
         """Return a table: the share, the time a call, and the name of each step, longest first."""
         total = sum(seconds for seconds, _ in self.steps.values()) or 1.0
         lines = [
-            f"{self.calls} calls, {self.native_calls} native calls, {self.seconds * 1e3:.3f} ms; "
+            f"{self.runs} runs, {self.native_calls} native calls, {self.seconds * 1e3:.3f} ms; "
             f"arena {self.arena / 1024:.0f} KiB",
             "compiling: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.stages.items()),
             " share        us  step",

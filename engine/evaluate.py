@@ -33,7 +33,7 @@ def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, np.ndarray])
     known = dict(values)
     for node in walk(outputs, stop=values):
         arrays = [_value(x, known) for x in node.inputs]
-        known.update(zip(node.outputs, _perform(node, arrays), strict=True))
+        known.update(zip(node.outputs, perform(node, arrays), strict=True))
     return [_value(x, known) for x in outputs]
 
 
@@ -49,7 +49,8 @@ def _value(x: Variable, known: Mapping[Variable, np.ndarray]) -> np.ndarray:
     )
 
 
-def _perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+def perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Compute the outputs of a node from its inputs; an error names the user's line."""
     types = [TensorType(str(array.dtype), array.shape) for array in arrays]
     integers = [
         int(array) if array.ndim == 0 and kind.is_integer else None

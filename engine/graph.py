@@ -235,7 +235,15 @@ def known_integer(x: Variable) -> int | None:
     return None
 
 
-def walk(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Apply]:
+def _all_inputs(node: Apply) -> Sequence[Variable]:
+    return node.inputs
+
+
+def walk(
+    outputs: Iterable[Variable],
+    stop: Iterable[Variable] = (),
+    inputs_of: Callable[[Apply], Sequence[Variable]] = _all_inputs,
+) -> list[Apply]:
     """Return the nodes that the outputs depend on, every node behind those it needs.
 
     Parameters
@@ -243,6 +251,8 @@ def walk(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[App
     outputs : iterable of Variable
     stop : iterable of Variable
         Variables behind which the walk does not go.
+    inputs_of : callable, optional
+        The inputs of a node that it follows; all of them by default.
     """
     order: list[Apply] = []
     done: set[Apply] = set()
@@ -257,7 +267,7 @@ def walk(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[App
             pending.append((node, True))
             pending.extend(
                 (x.owner, False)
-                for x in reversed(node.inputs)
+                for x in reversed(inputs_of(node))
                 if x.owner is not None and x.owner not in done and x not in stopped
             )
     return order
