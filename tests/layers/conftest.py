@@ -1,4 +1,5 @@
 import pytest
+
 from arignote.engine.config import config
 
 
