@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Constant, Op, Variable, rebuild, walk
 from arignote.engine.origin import inherit
 
@@ -137,7 +138,11 @@ class _Driver:
         for kind in (out.type for out in node.outputs):
             if None in kind.shape or int(np.prod(kind.shape)) * np.dtype(kind.dtype).itemsize > FOLDED_BYTES:  # type: ignore[arg-type]  # no None is left
                 return None
-        values = node.op.perform(*(x.value for x in node.inputs if isinstance(x, Constant)))
+        try:
+            values = node.op.perform(*(x.value for x in node.inputs if isinstance(x, Constant)))
+        except GraphError as error:
+            error.origin = error.origin or node.origin
+            raise
         return tuple(self._merged_constant(Constant(value)) for value in values)
 
     def _applied(self, node: Apply) -> tuple[Variable, ...] | None:
