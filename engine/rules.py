@@ -154,6 +154,61 @@ def log_of_sigmoid(node: Apply) -> Variable | None:
     return None if inner is None else _stands_for(-e.softplus(-inner[0]), node)
 
 
+@rule(e.Mul, keeps="poles")
+def gradient_of_log_of_sigmoid(node: Apply) -> Variable | None:
+    """(g / y + h / sigmoid(-x)) * (y - y ** 2) = g * sigmoid(-x) + h * y, where y = sigmoid(x)."""
+    gradient, slope = node.inputs
+    factors = _inputs_of(slope, e.Sub)
+    if factors is None or _inputs_of(factors[1], e.Sqr) != (factors[0],):
+        return None
+    y = factors[0]
+    inner = _inputs_of(y, e.Sigmoid)
+    if inner is None:
+        return None
+    terms = _terms(gradient)
+    products = [_times_slope(term, y, inner[0]) for _, term in terms]
+    if all(product is None for product in products):
+        return None
+    total: Variable | None = None
+    for (sign, term), product in zip(terms, products, strict=True):
+        part = product if product is not None else term * slope
+        signed = part if sign > 0 else -part
+        total = signed if total is None else total + signed
+    assert total is not None
+    return _stands_for(total, node)
+
+
+def _terms(total: Variable) -> list[tuple[int, Variable]]:
+    """Return the terms that a variable is the sum of, each with its sign."""
+    terms = []
+    pending = [(1, total)]
+    while pending:
+        sign, x = pending.pop()
+        negated, added = _inputs_of(x, e.Neg), _inputs_of(x, e.Add)
+        if negated is not None:
+            pending.append((-sign, negated[0]))
+        elif added is not None:
+            pending.extend((sign, term) for term in reversed(added))
+        else:
+            terms.append((sign, x))
+    return terms
+
+
+def _times_slope(term: Variable, y: Variable, x: Variable) -> Variable | None:
+    """Return ``term * (y - y ** 2)`` for a term that is divided by y = sigmoid(x) or by sigmoid(-x)."""
+    quotient = _inputs_of(term, e.TrueDiv)
+    if quotient is None:
+        return None
+    numerator, denominator = quotient
+    if denominator is y:
+        return numerator * e.sigmoid(-x)
+    other = _inputs_of(denominator, e.Sigmoid)
+    # Where x is -w, sigmoid(-x) is met as sigmoid(w).
+    if other is None or (_inputs_of(other[0], e.Neg) != (x,) and _inputs_of(x, e.Neg) != tuple(other)):
+        return None
+    return numerator * y
+
+
 @rule(e.Log, keeps="rounding")
 def log_of_one_plus(node: Apply) -> Variable | None:
     """log(1 + exp(x)) = softplus(x); log(1 + x) = log1p(x)."""
@@ -188,6 +243,7 @@ STABILITY: tuple[Rule, ...] = (
     log_of_softmax,
     gradient_of_log_of_softmax,
     log_of_sigmoid,
+    gradient_of_log_of_sigmoid,
     log_of_one_plus,
     one_minus_sigmoid,
 )
