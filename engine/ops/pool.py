@@ -142,7 +142,7 @@ class MaxPick(Pooling):
 
 
 def _planes(x: np.ndarray) -> np.ndarray:
-    """Return (n, c, h, w) as a view (n, c, h * w); the extent is spelt out because -1 fails without images."""
+    """Return a view (n, c, h * w); its extent is spelt out because -1 fails where there are no images."""
     n, c, rows, columns = x.shape
     return x.reshape(n, c, rows * columns)
 
