@@ -11,8 +11,9 @@ import numpy as np
 
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
+from arignote.compile.watch import Debug, NanGuard
 from arignote.engine.errors import DTypeError, MissingInputError, ShapeError, UnusedInputError
-from arignote.engine.evaluate import evaluate
+from arignote.engine.evaluate import Compute, evaluate, perform
 from arignote.engine.graph import (
     Constant,
     Variable,
@@ -28,12 +29,16 @@ from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
-Mode = Literal["compiled", "reference"]
+Mode = Literal["compiled", "reference", "debug", "nan_guard"]
 
-#: Theano's names of modes: fast to run is compiled, fast to compile needs no compiling.
+#: The modes, and Theano's names of them: fast to run is compiled, fast to compile needs no compiling.
 _MODES: Mapping[str, Mode] = {
     "compiled": "compiled",
     "reference": "reference",
+    "debug": "debug",
+    "nan_guard": "nan_guard",
+    "DebugMode": "debug",
+    "NanGuardMode": "nan_guard",
     "FAST_RUN": "compiled",
     "FAST_COMPILE": "reference",
 }
@@ -69,7 +74,7 @@ class Function:
         self._inputs = list(inputs)
         self._returns, self._mode, self._downcast = returns, mode, downcast
         expressions = [*outputs, *(new for _, new in updates)]
-        if mode == "compiled":
+        if mode != "reference":
             with (self.profile or Profile()).stage("rewrite"):
                 expressions = rewrite(expressions, ALL)
         self._outputs, news = expressions[: len(outputs)], expressions[len(outputs) :]
@@ -80,8 +85,9 @@ class Function:
         """Make what is derived from the graph, or belongs to this process."""
         self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
         self._lock = threading.Lock()
-        if self._mode == "reference":
-            self._call = self._evaluated
+        if self._mode != "compiled":
+            compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
+            self._call = partial(self._evaluated, compute)
             return
         stages = split(self._outputs, self._updates, self.profile)
         if stages:
@@ -162,13 +168,13 @@ class Function:
         # A value may be returned twice, or be an argument: every result is an array of its own.
         return [np.array(value_of(x, values)) for x in self._outputs]
 
-    def _evaluated(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs and apply the updates in the reference mode."""
+    def _evaluated(self, compute: Compute, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs node by node, and apply the updates."""
         for x, array in zip(self._inputs, arrays, strict=True):
             if not x.type.admits(array.shape):
                 conform(array, x.type, f"function: input {x!r}")
         news = [new for _, new in self._updates]
-        results = evaluate([*self._outputs, *news], dict(zip(self._inputs, arrays, strict=True)))
+        results = evaluate([*self._outputs, *news], dict(zip(self._inputs, arrays, strict=True)), compute)
         returned, values = results[: len(self._outputs)], results[len(self._outputs) :]
         for (variable, _), value in zip(self._updates, values, strict=True):
             _check_update(variable, value)
@@ -198,9 +204,10 @@ def function(
         What the function is called with.
     outputs : Variable, sequence of Variable, or None
         What it returns: an array, a list of arrays, or None.
-    mode : {'compiled', 'reference'}, optional
+    mode : {'compiled', 'reference', 'debug', 'nan_guard'}, optional
         'compiled' (the default, also 'FAST_RUN') runs native kernels; 'reference' (also 'FAST_COMPILE') runs
-        each op in NumPy.
+        each op in NumPy; 'debug' ('DebugMode') runs both, node by node, and names the first op that differs;
+        'nan_guard' ('NanGuardMode') names the first op that is given or makes a NaN or an infinity.
     updates : dict, or sequence of pairs
         For shared variables, the expressions of their new values. All are computed from the old values; a
         call that fails changes none.

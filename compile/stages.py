@@ -192,8 +192,7 @@ def split(
     updates: Sequence[tuple[SharedVariable, Variable]],
     profile: Profile | None,
 ) -> list[Stage]:
-    """Return the stages that compute the outputs and apply the updates; a single native one is left to
-    `Native`.
+    """Return the stages that compute the outputs and apply the updates.
 
     Parameters
     ----------

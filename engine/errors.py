@@ -71,6 +71,14 @@ class UnusedInputError(GraphError, ValueError):
     """An input of a function that nothing uses."""
 
 
+class DebugError(GraphError, ArithmeticError):
+    """A kernel whose result differs from its op's meaning in NumPy (mode 'debug')."""
+
+
+class NotFiniteError(GraphError, ArithmeticError):
+    """A NaN or an infinity where there was none before (mode 'nan_guard')."""
+
+
 def describe(origin: Origin) -> str:
     """Return ``file:line in function: source`` of a line of the user's."""
     source = linecache.getline(origin.filename, origin.line).strip()

@@ -17,7 +17,7 @@ from arignote.engine.types import TensorType, upcast
 
 @dataclass(frozen=True)
 class IfElse(Op):
-    """One of two arrays, by a condition; a compiled function computes only that one. Inputs: condition, then, else."""
+    """One of two arrays; a compiled function computes only that one. Inputs: condition, then, else."""
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         condition, then, otherwise = types
