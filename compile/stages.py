@@ -75,7 +75,7 @@ class Native:
         """Compute the outputs from the values of the inputs, and apply the updates."""
         for variable in self._updated:
             if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
-                variable.setvalue_of(variable.storage)
+                variable.set_value(variable.storage)
         arrays.extend([variable.storage for variable in self._shared])
         key: Any = tuple([array.shape for array in arrays])
         shapes = self._shapes
@@ -100,7 +100,7 @@ class Native:
         if not renewed:
             return results
         for variable, array in zip(renewed, results[self._returned :], strict=True):
-            variable.setvalue_of(array, borrow=True)
+            variable.set_value(array, borrow=True)
             variable.lent = False
         return results[: self._returned]
 
