@@ -249,6 +249,7 @@ def _progress(batches: int, options: argparse.Namespace, interruption: _Interrup
 
         def after_epoch(self, history: History) -> None:
             self.accuracy = f", accuracy {history['validation_accuracy'][-1]:.2%}"
+            self.bar.set_postfix_str(f"loss {history['training_loss'][-1]:.3f}{self.accuracy}")
             self.bar.write(epoch_line(history))
             sys.stdout.flush()
             if interruption.requested or len(history["epoch"]) == options.epochs:
