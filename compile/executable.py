@@ -119,7 +119,8 @@ class Executable:
         for array in results:
             objects[place] = id(array)
             place += 1
-        words[self._arena_place] = self._arena.address(self.built.arena)
+        if self.built.arena:
+            words[self._arena_place] = self._arena.address(self.built.arena)
         if self._integers or self._windows:
             values = [*arrays, *results]
             scalars = [np.asarray(integers[x], x.dtype) for _, x in self._integers]

@@ -21,6 +21,7 @@ from arignote.engine.graph import (
     as_variable,
     clone_replace,
     register_evaluator,
+    walk,
 )
 from arignote.engine.ops.elementwise import cast
 from arignote.engine.rewrite import rewrite
@@ -99,11 +100,14 @@ class Function:
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the graph and the state, never native code."""
-        return {
+        kept = {
             key: value for key, value in self.__dict__.items() if key not in ("_dtypes", "_lock", "_call")
         }
+        # The nodes come first, each behind those it needs, so that pickle descends into no chain of them.
+        return {"nodes": walk([*self._outputs, *(new for _, new in self._updates)]), **kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["nodes"]
         self.__dict__.update(state)
         self._prepare()
 
@@ -124,15 +128,11 @@ class Function:
         """
         if named or len(args) != len(self._inputs):
             args = self._ordered(args, named)
-        arrays = [
-            value
-            if type(value) is np.ndarray
-            and value.dtype is dtype
-            and value.flags.c_contiguous
-            and value.flags.aligned
-            else self._conformed(place, value)
-            for place, (value, dtype) in enumerate(zip(args, self._dtypes, strict=True))
-        ]
+        arrays = list(args)
+        for place, dtype in enumerate(self._dtypes):
+            value = arrays[place]
+            if type(value) is not np.ndarray or value.dtype is not dtype or not value.flags.carray:
+                arrays[place] = self._conformed(place, value)
         with self._lock:
             results = self._call(arrays)
         if self._returns == "list":

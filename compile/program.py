@@ -142,6 +142,7 @@ class Program:
         words[driver.RELOCATIONS] = len(relocations)
         words[driver.ARRAYS] = arrays
         words[driver.DATA] = ARRAY_DATA
+        words[driver.THREADS] = 1
 
         step_rows = step_rows.reshape(len(steps), driver.STEP_ROW)
         for row, step, arguments in zip(step_rows, steps, arguments_of, strict=True):
@@ -184,18 +185,17 @@ class Program:
             If `threads` is not from 1 to 256.
         """
         threads = get_num_threads() if threads is None else checked_num_threads(threads)
-        threads = min(threads, self._widest)
-        if threads > 1 and pool.try_acquire(threads):
+        if threads > 1 and self._widest > 1 and pool.try_acquire(threads):
             try:
                 self._words[driver.POOL] = pool.address
-                self._words[driver.THREADS] = threads
+                self._words[driver.THREADS] = min(threads, self._widest)
                 if threads > self._scratch_threads:
                     self._allocate_scratch(threads)
                 status = self._native_run(self._address)
             finally:
+                self._words[driver.THREADS] = 1
                 pool.release()
         else:
-            self._words[driver.THREADS] = 1
             status = self._native_run(self._address)
         if status:
             raise StepError(int(self._words[driver.FAILED]), status)
