@@ -10,6 +10,7 @@ states the equation; its tag says what the equation keeps:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -136,7 +137,7 @@ class _Driver:
         if not node.inputs or not all(isinstance(x, Constant) for x in node.inputs):
             return None
         for kind in (out.type for out in node.outputs):
-            if None in kind.shape or int(np.prod(kind.shape)) * np.dtype(kind.dtype).itemsize > FOLDED_BYTES:  # type: ignore[arg-type]  # no None is left
+            if None in kind.shape or math.prod(kind.shape) * np.dtype(kind.dtype).itemsize > FOLDED_BYTES:  # type: ignore[arg-type]  # no None is left
                 return None
         try:
             values = node.op.perform(*(x.value for x in node.inputs if isinstance(x, Constant)))
