@@ -6,6 +6,7 @@ first write to a shared variable. So a call that fails leaves every shared varia
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,16 @@ def build(
     for source, target, node in late:
         plan.copy(source, target, node)
 
-    return Built(plan.steps, results, renewed, place(_lifetimes(plan.steps)))
+    arena = place(_lifetimes(plan.steps))
+    _check_memory(arena, [*results, *renewed.values()])
+    return Built(plan.steps, results, renewed, arena)
+
+
+def _check_memory(arena: int, results: Sequence[Result]) -> None:
+    """Refuse what no address reaches, before it is asked of NumPy, which finds it a wrong value."""
+    for what, size in [("intermediate values", arena), *((f"a result {x.shape}", x.nbytes) for x in results)]:
+        if size > sys.maxsize:
+            raise MemoryError(f"{what} of {size:.3g} bytes: more than can be addressed")
 
 
 def _node_of(x: Variable) -> Apply:
