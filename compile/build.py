@@ -17,8 +17,10 @@ from arignote.compile.kernels.elementwise import lower_group
 from arignote.compile.lowering import Plan, PlannedStep, data_inputs, lower, shape_of
 from arignote.compile.specialize import Specialized
 from arignote.compile.views import Argument, Buffer, Result, Temporary, View, root
+from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Apply, Variable, walk
 from arignote.engine.ops.elementwise import Cast, Elementwise
+from arignote.engine.origin import Origin
 from arignote.engine.shared import SharedVariable
 
 
@@ -68,6 +70,8 @@ def build(
     groups = fuse(nodes, set(graph.outputs))
     fused = {member for group in groups.values() for member in group}
 
+    for x, variable in zip(news, updated, strict=True):
+        check_update(variable, shape_of(x), x.origin)
     in_place = _in_place_updates(graph, outputs, news, updated, shapes, nodes, groups)
     results = [Result(shape_of(x), x.dtype) for x in outputs]
     renewed: dict[SharedVariable, Result] = {}
@@ -114,6 +118,14 @@ def _check_memory(arena: int, results: Sequence[Result]) -> None:
     for what, size in [("intermediate values", arena), *((f"a result {x.shape}", x.nbytes) for x in results)]:
         if size > sys.maxsize:
             raise MemoryError(f"{what} of {size:.3g} bytes: more than can be addressed")
+
+
+def check_update(variable: SharedVariable, shape: tuple[int, ...], origin: Origin | None = None) -> None:
+    """Refuse a new value whose shape is not of the variable's type."""
+    if not variable.type.admits(shape):
+        raise ShapeError(
+            f"update of {variable!r}", expected=str(variable.type), actual=f"shape {shape}", origin=origin
+        )
 
 
 def _node_of(x: Variable) -> Apply:

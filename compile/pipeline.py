@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from arignote.compile.build import check_update
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.compile.watch import Debug, NanGuard
@@ -177,7 +178,7 @@ class Function:
         results = evaluate([*self._outputs, *news], dict(zip(self._inputs, arrays, strict=True)), compute)
         returned, values = results[: len(self._outputs)], results[len(self._outputs) :]
         for (variable, _), value in zip(self._updates, values, strict=True):
-            _check_update(variable, value)
+            check_update(variable, value.shape)
         returned = [np.array(value, order="C") for value in returned]
         for (variable, _), value in zip(self._updates, values, strict=True):
             variable.set_value(value)
@@ -366,11 +367,6 @@ def _check_inputs(inputs: Sequence[Variable], outputs: Sequence[Variable], on_un
             actual=f"inputs {list(inputs)}",
             fix=f"add it: function([..., {missing[0]!r}], ...)",
         )
-
-
-def _check_update(variable: SharedVariable, new: np.ndarray) -> None:
-    if not variable.type.admits(new.shape):
-        raise ShapeError(f"update of {variable!r}", expected=str(variable.type), actual=f"shape {new.shape}")
 
 
 def _evaluate(expression: Variable, values: dict[Variable, Any]) -> np.ndarray:
