@@ -249,14 +249,14 @@ def digits(float32):
 @pytest.mark.parametrize("kind", [ConvPoolLayer, OlderConvPoolLayer])
 def test_it_learns(digits, kind):
     training, validation = (shared(part) for part in digits)
-    costs, accuracies = build(kind).SGD(training, 5, BATCH, 0.3, validation, validation, lmbda=0.1)
+    costs, accuracies = build(kind).SGD(training, 15, BATCH, 0.5, validation, validation, lmbda=0.01)
     assert np.mean(costs[-40:]) < 0.5 * np.mean(costs[:40])
     assert accuracies[-1] > 0.7
 
 
 def test_it_learns_with_dropout(digits):
     training, validation = (shared(part) for part in digits)
-    costs, accuracies = build(p_dropout=0.2).SGD(training, 5, BATCH, 0.3, validation, validation)
+    costs, accuracies = build(p_dropout=0.2).SGD(training, 15, BATCH, 0.5, validation, validation)
     assert np.mean(costs[-40:]) < 0.5 * np.mean(costs[:40])
     assert accuracies[-1] > 0.7
 
