@@ -101,8 +101,7 @@ def build(
             renewed[variable] = Result(shape_of(x), x.dtype)
             plan.copy(plan.view(x), View.contiguous(renewed[variable], x.dtype, shape_of(x)), _node_of(x))
     for x, variable in in_place.items():
-        target = plan.view(next(y for y, source in graph.sources.items() if source is variable))
-        plan.set_destination(x, target)
+        plan.set_destination(x, View.contiguous(Argument(variable), x.dtype, shape_of(x)))
         assert x.owner is not None
         lower_group(plan, groups[x.owner], x.owner)
     for source, target, node in late:

@@ -126,7 +126,7 @@ def emit_loop(
         tasks = -(-dims[0][0] // BLOCK) if len(dims) == 1 else math.prod(extent for extent, _, _ in dims[:-1])
     inner_strides = order[-1][1]
     in_place = tuple(
-        view.buffer is target.buffer and view.offset == target.offset and view.strides == target.strides
+        view.buffer == target.buffer and view.offset == target.offset and view.strides == target.strides
         for view in formula.operands
     )
     spec = KernelSpec.of(
