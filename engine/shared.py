@@ -149,8 +149,8 @@ def _fits(array: np.ndarray, dtype: np.dtype[Any], downcast: bool | None, *, is_
         return True
     if array.dtype.kind in "iub" and dtype.kind in "iu":  # whole numbers fit when they survive
         return array.size == 0 or bool(np.all(array.astype(dtype) == array))
-    # A Python number has no dtype of its own; it means the one that is wanted.
-    return is_python and dtype.kind == "f" and downcast is None
+    # What Python says without a dtype means the one that is wanted: a number, or a list of nothing.
+    return is_python and (array.size == 0 or (dtype.kind == "f" and downcast is None))
 
 
 def _shape_text(kind: TensorType) -> str:
