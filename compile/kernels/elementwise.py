@@ -372,13 +372,15 @@ class _LoopSource:
         dims = kept + around
         out += self._starts(indent, dims, output=False)
         out += self._loads(indent, invariant=True)
-        start = 0
         if first:
             out += [f"{indent}i = 0", *self._element(indent), f"{indent}part = {dtype}({self.result})"]
-            start = 1
-        else:
+            places = f"1, e{self.last}"
+        else:  # block by block: many short sums keep digits that a long one loses
+            out.append(f"{indent}for low in range(0, e{self.last}, {BLOCK}):")
+            indent += "    "
             out.append(f"{indent}part = {dtype}({self.neutral})")
-        out.append(f"{indent}for i in range({start}, e{self.last}):")
+            places = f"low, min(low + {BLOCK}, e{self.last})"
+        out.append(f"{indent}for i in range({places}):")
         out += self._element(indent + "    ")
         out.append(f"{indent}    part = {self._combined('part', self.result)}")
         if first:
