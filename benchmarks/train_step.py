@@ -28,8 +28,7 @@ try:
 except ModuleNotFoundError:
     torch = None
 
-RATE = 0.1
-arignote.config.floatX = "float32"
+RATE = np.float32(0.1)
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,12 @@ NETS = (
 )
 
 
-def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[..., float]:
-    """Compile the step; the function takes images and labels and returns the loss."""
+Step = Callable[[np.ndarray, np.ndarray], float]  # takes images and labels, returns the loss
+Parameters = Callable[[], list[np.ndarray]]  # returns the parameters as they are now
+
+
+def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
+    """Compile the step."""
     activation = {"sigmoid": sigmoid, "relu": relu}[net.activation]
     x, y = T.TensorType("float32", (batch, 784))("x"), T.ivector("y")
     parameters = [arignote.shared(array) for array in weights]
@@ -78,19 +81,19 @@ def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callab
         h = activation(z)
     cost = -T.mean(T.log(softmax(z))[T.arange(batch), y])
     updates = [(p, p - RATE * g) for p, g in zip(parameters, arignote.grad(cost, parameters), strict=True)]
-    return arignote.function([x, y], cost, updates=updates)
+    return arignote.function([x, y], cost, updates=updates), lambda: [p.get_value() for p in parameters]
 
 
-def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[..., float]:
+def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
     """Make the same step of PyTorch's own operators and optimiser."""
     functional = torch.nn.functional
     activation = {"sigmoid": torch.sigmoid, "relu": torch.relu}[net.activation]
     parameters = [torch.tensor(array, requires_grad=True) for array in weights]
     pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
-    optimiser = torch.optim.SGD(parameters, lr=RATE)
+    optimiser = torch.optim.SGD(parameters, lr=float(RATE))
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
-        h = torch.from_numpy(x).reshape(batch, 1, 28, 28)
+        h, labels = torch.from_numpy(x).reshape(batch, 1, 28, 28), torch.from_numpy(y).long()
         for w, b in pairs[: len(net.convolutions)]:
             maps = functional.max_pool2d(functional.conv2d(h, w), 2)
             h = activation(maps + b.reshape(1, -1, 1, 1))
@@ -98,18 +101,16 @@ def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> Callable[
         for w, b in pairs[len(net.convolutions) :]:
             z = torch.addmm(b, h, w)
             h = activation(z)
-        loss = functional.cross_entropy(z, torch.from_numpy(y))
+        loss = functional.cross_entropy(z, labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         return float(loss.detach())
 
-    return step
+    return step, lambda: [p.detach().numpy().copy() for p in parameters]
 
 
-def alternate(
-    steps: Sequence[Callable[..., float]], batch: tuple[np.ndarray, ...], rounds: int
-) -> list[float]:
+def alternate(steps: Sequence[Step], batch: tuple[np.ndarray, ...], rounds: int) -> list[float]:
     """Return the median seconds of each step, measured in turns."""
     times: list[list[float]] = [[] for _ in steps]
     for _ in range(rounds):
@@ -145,12 +146,10 @@ def main() -> None:
                 (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32"))
                 for _ in range(5)
             ]
-            ours = arignote_step(net, weights, size)
-            steps: list[Callable[..., float]] = [ours]
+            steps = [arignote_step(net, weights, size)[0]]
             difference = "-"
             if torch is not None:
-                theirs = torch_step(net, weights, size)
-                steps.append(lambda x, y, theirs=theirs: theirs(x, y.astype("int64")))
+                steps.append(torch_step(net, weights, size)[0])
                 losses = np.array([[float(step(*batch)) for step in steps] for batch in batches])
                 difference = f"{np.max(np.abs(losses[:, 0] / losses[:, 1] - 1)):.1e}"
             medians = [seconds * 1e3 for seconds in alternate(steps, batches[0], arguments.rounds)]
