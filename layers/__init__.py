@@ -36,3 +36,6 @@ __all__ = [
     "sigmoid",
     "tanh",
 ]
+
+if __name__ != "arignote.layers":
+    raise ImportError("import arignote.layers; the folder layers/ is a part of the package arignote")
