@@ -1,4 +1,4 @@
-"""The command line: `arignote train` and `arignote predict`.
+"""The command line: `arignote train`, `arignote predict` and `arignote cache`.
 
 Nothing is imported before it is needed: a warm start takes its first training step within a second.
 """
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     count = _number(int, lambda value: value >= 1, "a whole number of at least 1")
     parser = _Parser(prog="arignote", description="Teach a convolutional network to read handwritten digits.")
     parser.add_argument("--version", action="version", version=f"arignote {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict | cache")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], summary: str, more: str) -> _Parser:
         shows_defaults = argparse.ArgumentDefaultsHelpFormatter
@@ -106,6 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", metavar="FILE", help="image of one digit, of any size")
     weights = Path("digits") / _WEIGHTS
     predict.add_argument("--weights", default=weights, type=Path, help="file that `train` wrote")
+
+    cache = command(
+        "cache",
+        _cache,
+        "show or clear the cache of compiled kernels",
+        "Show what the cache of compiled kernels holds, or remove it all: kernels are compiled anew then.",
+    )
+    cache.add_argument("action", choices=["info", "clear"], help="what to do")
     return parser
 
 
@@ -304,6 +312,26 @@ def _predict(options: argparse.Namespace) -> int:
             each = "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(probabilities))
             print(f"{path}: {probabilities.argmax()}  ({each})")
     return _FAILED if failed else 0
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from arignote.compile.disk import cache_info, clear_cache
+    from arignote.compile.sizes import size_text
+
+    try:
+        info = cache_info()
+        if options.action == "clear":
+            clear_cache()
+    except OSError as error:
+        raise _CommandError(error, _FAILED) from None
+    except ValueError as error:  # a variable of the environment that is no size
+        raise _CommandError(error) from None
+    held = f"{info.files} files, {size_text(info.bytes)}"
+    if options.action == "clear":
+        print(f"removed {held} from {info.folder}")
+    else:
+        print(f"{info.folder}: {held} of at most {size_text(info.limit)}")
+    return 0
 
 
 if __name__ == "__main__":
