@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.ops.shape import DimShuffle
 
 
 def pprint(*outputs: Variable) -> str:
@@ -48,6 +49,8 @@ _INFIX = {
 
 
 def _node_text(node: Apply, arguments: Sequence[str]) -> str:
+    if isinstance(node.op, DimShuffle) and not node.inputs[0].ndim:
+        return arguments[0]
     operator = _INFIX.get(node.op.formula) if isinstance(node.op, Elementwise) else None
     if operator is not None:
         return f"({arguments[0]} {operator} {arguments[1]})"

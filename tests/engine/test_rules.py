@@ -33,7 +33,7 @@ ROWS = [
     (
         "extent_of_elementwise",
         ShapeOf(1)(m * 2),
-        "shapeof[axis=1]((m * dimshuffle[pattern=('x', 'x')](2)))",
+        "shapeof[axis=1]((m * 2))",
         "shapeof[axis=1](m)",
     ),
     ("extent_of_elementwise", ShapeOf(0)(r + m), "shapeof[axis=0]((r + m))", "shapeof[axis=0](m)"),
