@@ -34,8 +34,9 @@ def conv2d(
     Examples
     --------
     >>> from arignote import tensor as T
-    >>> conv2d(input=T.tensor4(), filters=T.tensor4(), filter_shape=(20, 1, 5, 5), image_shape=(10, 1, 28,
-    28)).static_shape (10, 20, 24, 24)
+    >>> images, filters = T.tensor4("images"), T.tensor4("filters")
+    >>> conv2d(images, filters, image_shape=(10, 1, 28, 28), filter_shape=(20, 1, 5, 5)).static_shape
+    (10, 20, 24, 24)
     """
     return _conv2d(
         input,
