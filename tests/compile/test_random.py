@@ -1,0 +1,213 @@
+"""Random streams: the same numbers everywhere, fresh ones each call, and good ones."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from arignote import function, shared
+from arignote import tensor as T
+from arignote.compile.threads import get_num_threads, set_num_threads
+from arignote.engine.errors import GraphError
+from arignote.engine.ops.random import threefry
+from arignote.tensor.shared_randomstreams import RandomStreams
+
+MILLION = 1_000_000
+
+
+@pytest.fixture
+def threads():
+    """Return the function that sets the number of threads, and put it back afterwards."""
+    before = get_num_threads()
+    yield set_num_threads
+    set_num_threads(before)
+
+
+def draws(seed=5, mode=None, size=(3, 700)):
+    streams = RandomStreams(seed)
+    outputs = [
+        streams.uniform(size, dtype="float32"),
+        streams.uniform(size, dtype="float64"),
+        streams.uniform(size, 0.0, 4.0),
+        streams.binomial(size, n=1, p=0.3),
+        streams.binomial(size, n=5, p=0.3, dtype="float32"),
+    ]
+    return function([], outputs, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "bits"),
+    [
+        (0, 0, 0x99BA4EFE_6B200159),
+        (0xFFFFFFFF_FFFFFFFF, 0xFFFFFFFF_FFFFFFFF, 0xBB002BE7_1CB996FC),
+        (0x85A308D3_243F6A88, 0x03707344_13198A2E, 0x483DF7A0_C4923A9C),
+    ],
+)
+def test_known_answers(counter, key, bits):
+    # Threefry-2x32-20 in `kat_vectors` of the authors' library, Random123; words from low to high.
+    assert threefry(key, np.array([counter], "uint64")) == bits
+
+
+def test_reference_and_compiled_draw_the_same_numbers():
+    compiled, reference = draws(), draws(mode="reference")
+    for _ in range(3):
+        for a, b in zip(compiled(), reference(), strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_any_number_of_threads_draws_the_same_numbers(threads):
+    threads(1)
+    one = draws(size=(300, 700))()
+    threads(2)
+    for a, b in zip(one, draws(size=(300, 700))(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_call_draws_anew_and_a_seed_starts_again():
+    f = draws()
+    first, second = f(), f()
+    assert all((a != b).any() for a, b in zip(first, second, strict=True))
+    for a, b in zip(first, draws()(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all((a != b).any() for a, b in zip(first, draws(seed=6)(), strict=True))
+
+
+def test_a_long_draw_is_many_short_ones():
+    short = function([], RandomStreams(1).uniform((10,)))
+    parts = np.concatenate([short() for _ in range(5)])
+    np.testing.assert_array_equal(parts, function([], RandomStreams(1).uniform((50,)))())
+
+
+def test_streams_of_one_generator_differ():
+    streams = RandomStreams(1)
+    a, b = function([], [streams.uniform((100,)), streams.uniform((100,))])()
+    assert (a != b).all()
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.4  # four standard deviations of 100 pairs
+
+
+def test_seeding_starts_all_streams_again():
+    streams = RandomStreams(1)
+    f = function([], [streams.uniform((4,)), streams.uniform((4,))])
+    first = f()
+    streams.seed(1)
+    for a, b in zip(first, f(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (first[0] != RandomStreams().uniform((4,)).eval()).any()
+
+
+def test_two_functions_share_a_stream():
+    draw = RandomStreams(3).uniform((4,))
+    f, g, whole = function([], draw), function([], draw * 1), function([], RandomStreams(3).uniform((8,)))
+    np.testing.assert_array_equal(np.concatenate([f(), g()]), whole())
+
+
+def test_a_draw_used_twice_is_one_draw():
+    draw = RandomStreams(3).uniform((4,))
+    a, b = function([], [draw, draw * 2])()
+    np.testing.assert_array_equal(a * 2, b)
+
+
+def test_without_default_updates_the_numbers_stay():
+    f = function([], RandomStreams(3).uniform((4,)), no_default_updates=True)
+    np.testing.assert_array_equal(f(), f())
+
+
+def test_a_failing_call_draws_nothing():
+    streams, x = RandomStreams(3), T.dvector("x")
+    f = function([x], streams.uniform((4,)) + x)
+    with pytest.raises(GraphError):
+        f([1.0, 2.0])
+    np.testing.assert_array_equal(f(np.zeros(4)), function([], RandomStreams(3).uniform((4,)))())
+
+
+@pytest.mark.parametrize("mode", ["compiled", "reference"])
+def test_a_pickled_stream_goes_on(mode):
+    f = draws(mode=mode)
+    f()
+    g = pickle.loads(pickle.dumps(f))
+    for a, b in zip(f(), g(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_sizes_from_symbols():
+    x, n, streams = T.dmatrix("x"), T.lscalar("n"), RandomStreams(1)
+    f = function(
+        [x, n], [streams.uniform(x.shape), streams.binomial((n, 2)), streams.uniform(), streams.binomial(n)]
+    )
+    shapes = [y.shape for y in f(np.zeros((3, 4)), 5)]
+    assert shapes == [(3, 4), (5, 2), (), (5,)]
+    assert [y.shape for y in f(np.zeros((0, 4)), 0)] == [(0, 4), (0, 2), (), (0,)]
+
+
+def test_dtypes_and_arguments():
+    streams = RandomStreams(1)
+    assert streams.binomial((2,)).dtype == "int64"
+    assert streams.binomial((2,), dtype="floatX").dtype == streams.uniform((2,)).dtype == "float64"
+    for n in (-1, 1.5, T.lscalar()):
+        with pytest.raises(GraphError, match="argument `n`"):
+            streams.binomial((2,), n=n)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_uniform_numbers_are_uniform(dtype):
+    sample = function([], RandomStreams(11).uniform((MILLION,), dtype=dtype))()
+    assert sample.dtype == dtype
+    assert 0 <= sample.min() < 1e-5
+    assert 1 - 1e-5 < sample.max() < 1
+    assert scipy.stats.kstest(sample, "uniform").pvalue > 1e-3
+    counts = np.bincount((sample * 1000).astype(int), minlength=1000)
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+    pairs = np.bincount((sample[::2] * 30).astype(int) * 30 + (sample[1::2] * 30).astype(int), minlength=900)
+    assert scipy.stats.chisquare(pairs).pvalue > 1e-3
+    assert abs(np.corrcoef(sample[:-1], sample[1:])[0, 1]) < 4e-3
+
+
+def test_binomial_numbers_are_binomial():
+    streams = RandomStreams(12)
+    bits, sums, fine = function(
+        [],
+        [
+            streams.binomial((MILLION,), n=1, p=0.3),
+            streams.binomial((MILLION,), n=4, p=0.7),
+            streams.binomial((MILLION,), p=T.constant(1e-9)),
+        ],
+    )()
+    for sample, n, p in ((bits, 1, 0.3), (sums, 4, 0.7)):
+        expected = scipy.stats.binom.pmf(np.arange(n + 1), n, p) * MILLION
+        assert scipy.stats.chisquare(np.bincount(sample, minlength=n + 1), expected).pvalue > 1e-3
+    assert fine.sum() <= 1  # expected: 0.001
+
+
+def test_dropout_keeps_its_share():
+    x, streams = T.fmatrix("x"), RandomStreams(3)
+    mask = streams.binomial(n=1, p=1 - 0.25, size=x.shape)
+    kept = function([x], x * T.cast(mask, "float32"))(np.ones((1000, 100), "float32"))
+    assert set(np.unique(kept)) == {0.0, 1.0}
+    assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
+
+
+def test_a_state_at_the_end_of_32_bits():
+    streams = RandomStreams(3)
+    draw = streams.uniform((8,))
+    ((state, _),) = streams.state_updates
+    seed = state.get_value()[0]
+    f, g = function([], draw), function([], draw, mode="reference")
+    for drawn in ((1 << 32) - 4, (1 << 40) - 4):
+        state.set_value(np.array([seed, drawn]))
+        a = f()
+        state.set_value(np.array([seed, drawn]))
+        np.testing.assert_array_equal(a, g())
+        assert len(set(a.tolist())) == 8
+
+
+def test_the_state_is_a_shared_variable():
+    streams = RandomStreams(3)
+    f = function([], streams.uniform((8,)))
+    ((state, _),) = streams.state_updates
+    assert isinstance(state, type(shared(0)))
+    saved = state.get_value()
+    first = f()
+    state.set_value(saved)
+    np.testing.assert_array_equal(f(), first)
+    assert state.get_value()[1] == 8
