@@ -1,7 +1,8 @@
 """Networks on disk: weights and architecture in one safetensors file, which holds no code.
 
 The weights are named by layer and parameter: ``"0.w"``, ``"0.b"``, ``"1.w"`` and so on. The architecture is
-in the metadata, as JSON.
+the one entry of the metadata, as JSON: two entries would stand in any order, and a network should always give
+the same file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from arignote.layers.datafiles import StrPath
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import Network
 
-_FORMAT = "arignote network 1"
+_ENTRY = "arignote network 1"  # with the version of what it holds
 _KINDS = {kind.__name__: kind for kind in (ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer)}
 
 
@@ -62,7 +63,7 @@ def save_network(network: Network, path: StrPath) -> None:
     }
     content = save(
         {name: param.get_value() for name, param in _named_parameters(network).items()},
-        metadata={"format": _FORMAT, "architecture": json.dumps(architecture)},
+        metadata={_ENTRY: json.dumps(architecture)},
     )
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
@@ -93,10 +94,10 @@ def load_network(path: StrPath) -> Network:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
         raise NetworkFileError(f"{path}: cannot be read as a safetensors file: {error}") from error
-    if metadata.get("format") != _FORMAT:
-        raise NetworkFileError(f"{path}: holds no network of this library: its metadata lack {_FORMAT!r}")
+    if _ENTRY not in metadata:
+        raise NetworkFileError(f"{path}: holds no network of this library: its metadata lack {_ENTRY!r}")
     try:
-        network = _built(json.loads(metadata["architecture"]))
+        network = _built(json.loads(metadata[_ENTRY]))
         params = _named_parameters(network)
         if weights.keys() != params.keys():
             raise ValueError(f"its weights are {', '.join(sorted(weights))}; expected {', '.join(params)}")

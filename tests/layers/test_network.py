@@ -318,9 +318,9 @@ def torch_losses(torch, network, images, labels, batch, steps, eta, lmbda):
     return losses, [param.detach().numpy() for param in params]
 
 
-@pytest.mark.parametrize("batch", [10, 128])
-@pytest.mark.parametrize("convolutions", [1, 2])
-def test_steps_equal_those_of_pytorch(each_float, batch, convolutions):
+@pytest.mark.parametrize(("dtype", "convolutions", "batch"), [("float32", 1, 128), ("float64", 2, 10)])
+def test_steps_equal_those_of_pytorch(monkeypatch, dtype, convolutions, batch):
+    monkeypatch.setattr(config, "floatX", dtype)
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     layers = [ConvPoolLayer((20, 1, 5, 5), (batch, 1, 28, 28), rng=1)]
     if convolutions == 2:
@@ -329,7 +329,7 @@ def test_steps_equal_those_of_pytorch(each_float, batch, convolutions):
     layers += [FullyConnectedLayer(n_in, 100, tanh, rng=3), SoftmaxLayer(100, 10)]
     network = Network(layers, batch)
     random = np.random.default_rng(0)
-    images = random.uniform(size=(5 * batch, 784)).astype(each_float)
+    images = random.uniform(size=(5 * batch, 784)).astype(dtype)
     labels = random.integers(0, 10, 5 * batch)
     losses, params = torch_losses(torch, network, images, labels, batch, 50, 0.05, 0.1)
 

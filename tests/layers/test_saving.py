@@ -20,7 +20,7 @@ from arignote.layers import (
     save_network,
 )
 
-METADATA = {"format": "arignote network 1"}
+ENTRY = "arignote network 1"
 
 
 def network(activation=tanh):
@@ -44,14 +44,14 @@ def saved(tmp_path):
 
 def altered(path, tensors=None, metadata=None, **architecture):
     """Write the file again with some of it changed."""
-    whole = {**METADATA, "architecture": json.dumps(described(path) | architecture)}
+    whole = {ENTRY: json.dumps(described(path) | architecture)}
     save_file(load_file(path) | (tensors or {}), path, metadata=whole if metadata is None else metadata)
 
 
 def described(path):
     header = path.read_bytes()
     size = int.from_bytes(header[:8], "little")
-    return json.loads(json.loads(header[8 : 8 + size])["__metadata__"]["architecture"])
+    return json.loads(json.loads(header[8 : 8 + size])["__metadata__"][ENTRY])
 
 
 def test_what_is_saved_comes_back(each_float, tmp_path):
@@ -124,7 +124,7 @@ class TestRefusedNetworks:
 def without_weight(path):
     tensors = load_file(path)
     del tensors["1.b"]
-    whole = {**METADATA, "architecture": json.dumps(described(path))}
+    whole = {ENTRY: json.dumps(described(path))}
     path.write_bytes(save(tensors, metadata=whole))
 
 
@@ -142,9 +142,9 @@ def layers_with(path, place, **arguments):
         (lambda path: path.write_bytes(b"\x80\x04N." * 100), "safetensors"),
         (lambda path: path.write_bytes(path.read_bytes()[:-7]), "safetensors"),
         (lambda path: save_file({"w": np.zeros(3)}, path), "holds no network"),
-        (lambda path: altered(path, metadata=METADATA), "architecture"),
+        (lambda path: altered(path, metadata={"format": "pt"}), "lack"),
         (
-            lambda path: altered(path, metadata={**METADATA, "architecture": "{"}),
+            lambda path: altered(path, metadata={ENTRY: "{"}),
             "line 1",
         ),
         (lambda path: altered(path, mini_batch_size="4"), "mini_batch_size"),
@@ -173,3 +173,10 @@ def test_files_that_hold_no_network(saved, damage, message):
 def test_a_folder_is_no_network(tmp_path):
     with pytest.raises(NetworkFileError):
         load_network(tmp_path)
+
+
+def test_the_same_network_gives_the_same_file(tmp_path):
+    paths = [tmp_path / f"weights {number}" for number in range(8)]
+    for path in paths:
+        save_network(network(), path)
+    assert len({path.read_bytes() for path in paths}) == 1
