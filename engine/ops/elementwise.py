@@ -231,8 +231,8 @@ class Pow(_Arithmetic):
 
     def pull_back(self, g: Variable, out: Variable, *operands: Variable) -> Sequence[Variable | None]:
         x, y = operands
-        # x ** 0 is constant, at 0 too. The logarithm is taken only where the base has one: 0 ** y does not change
-        # with y > 0.
+        # x ** 0 is constant, at 0 too. The logarithm is taken only where the base has one: 0 ** y does not
+        # change with y > 0.
         slope = y * x ** switch(eq(y, 0), 1, y - 1)
         return g * slope, g * switch(x > 0, out * log(switch(x > 0, x, 1)), 0)
 
