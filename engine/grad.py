@@ -83,7 +83,7 @@ def grad(
             expected="'raise', 'warn' or 'ignore'",
             actual=repr(disconnected_inputs),
         )
-    wanted = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    wanted: list[Variable] = list(wrt) if isinstance(wrt, Sequence) else [wrt]
     for x in wanted:
         if not isinstance(x, Variable) or not x.type.is_float:
             kind = x.type if isinstance(x, Variable) else type(x).__name__
@@ -92,7 +92,7 @@ def grad(
             )
     gradients = _accumulate(cost, wanted, set(consider_constant or ()))
     result = [gradients[x] if x in gradients else _disconnected(cost, x, disconnected_inputs) for x in wanted]
-    return result if isinstance(wrt, list | tuple) else result[0]
+    return result if isinstance(wrt, Sequence) else result[0]
 
 
 def _accumulate(cost: Variable, wrt: Sequence[Variable], constant: set[Variable]) -> dict[Variable, Any]:

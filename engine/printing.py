@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
@@ -58,8 +57,8 @@ def _node_text(node: Apply, arguments: Sequence[str]) -> str:
 
 
 def _parameters(op: Op) -> str:
-    fields = dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
-    texts = [f"{field.name}={getattr(op, field.name)!r}" for field in fields]
+    names: dict[str, object] = getattr(op, "__dataclass_fields__", {})
+    texts = [f"{name}={getattr(op, name)!r}" for name in names]
     return f"[{', '.join(texts)}]" if texts else ""
 
 
