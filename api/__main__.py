@@ -49,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.status
     except KeyboardInterrupt:  # before the training began, or while reading images
         return _INTERRUPTED
+    except BrokenPipeError:  # whoever read the output is gone, as `| head` goes
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # so that the flush at exit does not fail again
+        return _FAILED
     return status
 
 

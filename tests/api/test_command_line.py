@@ -137,6 +137,13 @@ class TestInterruption:
         assert output.splitlines()[-1].startswith("test accuracy ")
         assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == FILES
 
+    def test_the_reader_of_the_output_goes(self, tmp_path):
+        command = [*COMMAND, "train", "--epochs", "2", "--out", tmp_path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            process.stdout.close()
+            assert process.stderr.read() == ""
+        assert process.returncode == 1
+
     def test_the_second_one_is_not_caught(self):
         before = signal.getsignal(signal.SIGINT)
         with _interruption() as interruption:
