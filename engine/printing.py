@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
@@ -57,8 +59,10 @@ def _node_text(node: Apply, arguments: Sequence[str]) -> str:
 
 
 def _parameters(op: Op) -> str:
-    names: dict[str, object] = getattr(op, "__dataclass_fields__", {})
-    texts = [f"{name}={getattr(op, name)!r}" for name in names]
+    fields: tuple[dataclasses.Field[Any], ...] = (
+        dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
+    )
+    texts = [f"{field.name}={getattr(op, field.name)!r}" for field in fields]
     return f"[{', '.join(texts)}]" if texts else ""
 
 
