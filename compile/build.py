@@ -15,10 +15,11 @@ from arignote.compile.arena import Lifetime, place
 from arignote.compile.fusion import fuse
 from arignote.compile.kernels.elementwise import lower_group
 from arignote.compile.lowering import Plan, PlannedStep, data_inputs, lower, shape_of
+from arignote.compile.sizes import size_text
 from arignote.compile.specialize import Specialized
 from arignote.compile.views import Argument, Buffer, Result, Temporary, View, root
-from arignote.engine.errors import ShapeError
-from arignote.engine.graph import Apply, Variable, walk
+from arignote.engine.errors import AllocationError, ShapeError
+from arignote.engine.graph import Apply, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Cast, Elementwise
 from arignote.engine.origin import Origin
 from arignote.engine.shared import SharedVariable
@@ -43,6 +44,11 @@ class Built:
     results: list[Result]
     renewed: dict[SharedVariable, Result]
     arena: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a call needs, for the arena and the results."""
+        return self.arena + sum(result.nbytes for result in (*self.results, *self.renewed.values()))
 
 
 def build(
@@ -108,15 +114,26 @@ def build(
         plan.copy(source, target, node)
 
     arena = place(_lifetimes(plan.steps))
-    _check_memory(arena, [*results, *renewed.values()])
-    return Built(plan.steps, results, renewed, arena)
+    built = Built(plan.steps, results, renewed, arena)
+    if built.nbytes > sys.maxsize:  # no address reaches that far, and kernels do not count as far
+        raise allocation_error(built)
+    return built
 
 
-def _check_memory(arena: int, results: Sequence[Result]) -> None:
-    """Refuse what no address reaches, before it is asked of NumPy, which finds it a wrong value."""
-    for what, size in [("intermediate values", arena), *((f"a result {x.shape}", x.nbytes) for x in results)]:
-        if size > sys.maxsize:
-            raise MemoryError(f"{what} of {size:.3g} bytes: more than can be addressed")
+def allocation_error(built: Built) -> AllocationError:
+    """Return the error for a program without memory: it names the node whose value takes the most."""
+    written = [(view, step) for step in built.steps for view in step.writes]
+    value, step = max(
+        (pair for pair in written if not isinstance(root(pair[0].buffer), Argument)),
+        key=lambda pair: pair[0].nbytes,
+    )
+    return AllocationError(
+        f"{op_name(step.op)}: no memory for {size_text(value.nbytes)}, "
+        f"an array of shape {value.shape} and dtype {value.dtype}",
+        actual=f"{size_text(built.arena)} for intermediate values in all, "
+        f"{size_text(built.nbytes - built.arena)} for results",
+        origin=step.node.origin,
+    )
 
 
 def check_update(variable: SharedVariable, shape: tuple[int, ...], origin: Origin | None = None) -> None:

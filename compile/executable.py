@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from arignote.compile.aligned import aligned_empty
-from arignote.compile.build import Built
+from arignote.compile.build import Built, allocation_error
 from arignote.compile.objects import kernel_address
 from arignote.compile.program import Program, Relocation, Step, StepError
 from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
@@ -108,10 +108,15 @@ class Executable:
         Raises
         ------
         GraphError
-            If a kernel refuses a value; no shared variable is changed.
+            If a kernel refuses a value, or there is no memory; no shared variable is changed.
         """
         words, objects = self._words, self._arrays
-        results = [np.empty(shape, dtype) for shape, dtype in self._shapes]
+        try:
+            results = [np.empty(shape, dtype) for shape, dtype in self._shapes]
+            if self.built.arena:
+                words[self._arena_place] = self._arena.address(self.built.arena)
+        except MemoryError:
+            raise allocation_error(self.built) from None
         place = 0
         for array in arrays:
             objects[place] = id(array)
@@ -119,8 +124,6 @@ class Executable:
         for array in results:
             objects[place] = id(array)
             place += 1
-        if self.built.arena:
-            words[self._arena_place] = self._arena.address(self.built.arena)
         if self._integers or self._windows:
             values = [*arrays, *results]
             scalars = [np.asarray(integers[x], x.dtype) for _, x in self._integers]

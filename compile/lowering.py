@@ -53,6 +53,11 @@ class PlannedStep:
     writes: tuple[View, ...]
     diagnosis: tuple[Diagnosis, tuple[View, ...]] | None
 
+    @property
+    def op(self) -> Op:
+        """What it computes, by the name that the user knows."""
+        return _unsized(self.node.op)
+
 
 class Plan:
     """The steps of a program under construction, and the view of every variable that has one.

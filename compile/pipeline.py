@@ -87,13 +87,14 @@ class Function:
         """Make what is derived from the graph, or belongs to this process."""
         self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
         self._lock = threading.Lock()
+        # What is called knows nothing of this function: in a cycle, arenas would live until a collection.
         if self._mode != "compiled":
             compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
-            self._call = partial(self._evaluated, compute)
+            self._call = partial(_evaluated, self._inputs, self._outputs, self._updates, compute)
             return
         stages = split(self._outputs, self._updates, self.profile)
         if stages:
-            self._call = partial(self._staged, stages)
+            self._call = partial(_staged, self._inputs, self._outputs, stages)
         else:
             expressions = [*self._outputs, *(new for _, new in self._updates)]
             updated = [variable for variable, _ in self._updates]
@@ -161,28 +162,41 @@ class Function:
         x = self._inputs[place]
         return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
 
-    def _staged(self, stages: Sequence[Stage], arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs and apply the updates, stage by stage."""
-        values = dict(zip(self._inputs, arrays, strict=True))
-        for stage in stages:
-            stage.run(values)
-        # A value may be returned twice, or be an argument: every result is an array of its own.
-        return [np.array(value_of(x, values)) for x in self._outputs]
 
-    def _evaluated(self, compute: Compute, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs node by node, and apply the updates."""
-        for x, array in zip(self._inputs, arrays, strict=True):
-            if not x.type.admits(array.shape):
-                conform(array, x.type, f"function: input {x!r}")
-        news = [new for _, new in self._updates]
-        results = evaluate([*self._outputs, *news], dict(zip(self._inputs, arrays, strict=True)), compute)
-        returned, values = results[: len(self._outputs)], results[len(self._outputs) :]
-        for (variable, _), value in zip(self._updates, values, strict=True):
-            check_update(variable, value.shape)
-        returned = [np.array(value, order="C") for value in returned]
-        for (variable, _), value in zip(self._updates, values, strict=True):
-            variable.set_value(value)
-        return returned
+def _staged(
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    stages: Sequence[Stage],
+    arrays: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Compute the outputs and apply the updates, stage by stage."""
+    values = dict(zip(inputs, arrays, strict=True))
+    for stage in stages:
+        stage.run(values)
+    # A value may be returned twice, or be an argument: every result is an array of its own.
+    return [np.array(value_of(x, values)) for x in outputs]
+
+
+def _evaluated(
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    updates: Sequence[tuple[SharedVariable, Variable]],
+    compute: Compute,
+    arrays: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Compute the outputs node by node, and apply the updates."""
+    for x, array in zip(inputs, arrays, strict=True):
+        if not x.type.admits(array.shape):
+            conform(array, x.type, f"function: input {x!r}")
+    news = [new for _, new in updates]
+    results = evaluate([*outputs, *news], dict(zip(inputs, arrays, strict=True)), compute)
+    returned, values = results[: len(outputs)], results[len(outputs) :]
+    for (variable, _), value in zip(updates, values, strict=True):
+        check_update(variable, value.shape)
+    returned = [np.array(value, order="C") for value in returned]
+    for (variable, _), value in zip(updates, values, strict=True):
+        variable.set_value(value)
+    return returned
 
 
 def function(

@@ -70,7 +70,7 @@ class Profile:
             zip(executable.built.steps, executable.program.timings.tolist(), strict=True)
         ):
             shape = "x".join(str(extent) for extent in step.writes[0].shape) or "scalar"
-            name = f"{number:3d} {op_name(step.node.op)} {step.spec.function} {shape}"
+            name = f"{number:3d} {op_name(step.op)} {step.spec.function} {shape}"
             total, runs = self.steps.get(name, (0.0, 0))
             self.steps[name] = (total + (stop - start) * 1e-9, runs + 1)
 

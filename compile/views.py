@@ -107,6 +107,11 @@ class View:
         return np.dtype(self.dtype).itemsize
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
     def is_contiguous(self) -> bool:
         """Whether the elements lie in row-major order without gaps."""
         wanted = row_major_strides(self.shape)

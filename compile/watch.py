@@ -11,6 +11,7 @@ from arignote.compile.stages import Native
 from arignote.engine.errors import DebugError, NotFiniteError
 from arignote.engine.evaluate import perform
 from arignote.engine.graph import Apply, Constant, Variable, op_name
+from arignote.engine.origin import inherit
 
 #: How far a kernel's floats may be from NumPy's, relative to the largest: both round, in different orders.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
@@ -29,7 +30,9 @@ class NodeKernels:
         if node not in self._programs:
             inputs = [x if isinstance(x, Constant) else Variable(x.type, name=x.name) for x in node.inputs]
             given = [x for x in inputs if not isinstance(x, Constant)]
-            self._programs[node] = Native(given, Apply(node.op, inputs).outputs, (), None)
+            with inherit(node.origin):
+                outputs = Apply(node.op, inputs).outputs
+            self._programs[node] = Native(given, outputs, (), None)
         given_arrays = [
             np.require(array, x.dtype, ["C", "A"])
             for x, array in zip(node.inputs, arrays, strict=True)

@@ -59,6 +59,10 @@ class InputError(GraphError, ValueError):
     """Values that an op cannot take, such as an index out of range."""
 
 
+class AllocationError(GraphError, MemoryError):
+    """An array for which there is no memory."""
+
+
 class DisconnectedInputError(GraphError, ValueError):
     """A derivative with respect to something the cost does not depend on."""
 

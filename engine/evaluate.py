@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from arignote.engine.errors import GraphError, MissingInputError, ShapeError
+from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError
 from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.shared import SharedVariable
@@ -64,11 +66,21 @@ def perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         for array, kind in zip(arrays, types, strict=True)
     ]
     try:
-        infer_concrete(node, types, integers)
+        for out in infer_concrete(node, types, integers):
+            _check_addressable(node, out)
         return node.op.perform(*arrays)
     except GraphError as error:
         error.origin = error.origin or node.origin
         raise
+    except MemoryError as error:  # NumPy's says how much and of which shape
+        raise AllocationError(f"{op_name(node.op)}: {error}", origin=node.origin) from None
+
+
+def _check_addressable(node: Apply, out: TensorType) -> None:
+    """Refuse what no address reaches, before it is asked of NumPy, which finds it a wrong value."""
+    extents = [extent for extent in out.shape if extent is not None]
+    if math.prod(extents) * np.dtype(out.dtype).itemsize > sys.maxsize:
+        raise AllocationError(f"{op_name(node.op)}: more than can be addressed, an array of type {out}")
 
 
 def infer_concrete(
