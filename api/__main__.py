@@ -271,8 +271,9 @@ def _progress(batches: int, options: argparse.Namespace, interruption: _Interrup
 
 
 def _write(folder: Path, network: Network, history: History) -> None:
+    from arignote.layers.files import replacing
     from arignote.layers.pictures import draw_filters, draw_learning_curve
-    from arignote.layers.saving import replacing, save_network
+    from arignote.layers.saving import save_network
 
     try:
         save_network(network, folder / _WEIGHTS)

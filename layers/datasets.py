@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import platformdirs
-from arignote.layers.datafiles import DatasetError, StrPath, idx_bytes, read_idx, read_npz, read_pickled_pairs
 from numpy.typing import NDArray
+
+from arignote.layers.datafiles import DatasetError, StrPath, idx_bytes, read_idx, read_npz, read_pickled_pairs
 
 __all__ = [
     "Dataset",
@@ -361,15 +362,15 @@ _FASHION_MNIST = _Published(
 
 _PACKAGED = (
     (
-        _Part("training-images-idx3-ubyte", (8_000, 28, 28), "75c1eb7c1d24007bea1e1cbf477b2e7f"),
-        _Part("training-labels-idx1-ubyte", (8_000,), "cb0e466b7263cdeb72716886d3a755f6"),
+        _Part("training-images-idx3-ubyte", (8_000, 28, 28), "800ef4619d68d1a494da770ad32c6aa0"),
+        _Part("training-labels-idx1-ubyte", (8_000,), "88283a5802bd2c3f8c25ec00b235df9d"),
     ),
     (
-        _Part("validation-images-idx3-ubyte", (1_000, 28, 28), "f8a6307bb122a3392344ebe82c855514"),
-        _Part("validation-labels-idx1-ubyte", (1_000,), "43e7996de983b5cfb6365778ce41cfde"),
+        _Part("validation-images-idx3-ubyte", (1_000, 28, 28), "43160ce1b7ac942e98925509e46cd739"),
+        _Part("validation-labels-idx1-ubyte", (1_000,), "03dd4b24c1d1f62148ef552aebc2ad16"),
     ),
     (
-        _Part("test-images-idx3-ubyte", (1_000, 28, 28), "f574d780fe4ac0260150ec3423c00f3b"),
-        _Part("test-labels-idx1-ubyte", (1_000,), "777d3b094b93fc009d45c93e0ed5e19b"),
+        _Part("test-images-idx3-ubyte", (1_000, 28, 28), "a7a76fa961fb6a50e41a6d71bc616462"),
+        _Part("test-labels-idx1-ubyte", (1_000,), "325b9b842ec6fd30a324983e4ff54649"),
     ),
 )

@@ -3,9 +3,10 @@
 import warnings
 
 import numpy as np
-from arignote.layers.datafiles import StrPath
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from arignote.layers.datafiles import StrPath
 
 _FIELD = 28  # the side of MNIST's images
 _BOX = 20  # the side of the box in them that a digit is scaled to fill

@@ -1,14 +1,14 @@
 """Pictures of training: the learning curve and the filters of a convolution, as PNG files."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from arignote.layers.datafiles import StrPath
 from numpy.typing import ArrayLike, NDArray
+
+from arignote.layers.datafiles import StrPath
+from arignote.layers.files import replacing
 
 if TYPE_CHECKING:  # matplotlib is imported when a picture is drawn: most programs draw none
     from matplotlib.figure import Figure
@@ -170,10 +170,5 @@ def _write(figure: "Figure", path: StrPath) -> None:
     """Write the picture beside its place and move it there, so that nobody meets half a picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         FigureCanvasAgg(figure).print_figure(unfinished, format="png", dpi=150)
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -8,16 +8,13 @@ the same file.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from arignote.engine.errors import GraphError
 from arignote.layers.activations import ACTIVATIONS
 from arignote.layers.datafiles import StrPath
+from arignote.layers.files import replacing
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import Network
 
@@ -111,21 +108,6 @@ def load_network(path: StrPath) -> Network:
     except (GraphError, ArithmeticError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise NetworkFileError(f"{path}: not a network that this version can build: {error}") from error
     return network
-
-
-@contextmanager
-def replacing(path: StrPath) -> Iterator[Path]:
-    """Give a place beside `path` to write to, and move what was written to `path` at the end.
-
-    So whoever looks at `path` sees the old file or the new one, and never half of it.
-    """
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _named_parameters(network: Network) -> dict[str, Any]:

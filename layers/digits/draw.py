@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from arignote.layers.datafiles import idx_bytes, read_idx
 from numpy.typing import NDArray
+
+from arignote.layers.datafiles import idx_bytes, read_idx
 
 SEED = 1998  # the year in which MNIST was published
 
@@ -32,7 +33,8 @@ def draw(mnist: Path, output: Path) -> None:
         turn = _turns(labels[order])
         first = 0
         for part, of_each_class in parts.items():
-            chosen = order[(first <= turn) & (turn < first + of_each_class)]
+            # Mixed once more: the rarest class of MNIST would be all that is left at the end of the order.
+            chosen = random.permutation(order[(first <= turn) & (turn < first + of_each_class)])
             first += of_each_class
             _write(output / f"{part}-images-idx3-ubyte.gz", images[chosen])
             _write(output / f"{part}-labels-idx1-ubyte.gz", labels[chosen])

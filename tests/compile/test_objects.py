@@ -3,6 +3,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from arignote.compile.objects import cache_statistics, kernel_address
 from arignote.compile.spec import KernelSpec
 

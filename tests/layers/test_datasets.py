@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from arignote.layers import datasets
 from arignote.layers.datafiles import idx_bytes, read_idx
 from arignote.layers.datasets import DatasetError, load_digits, load_fashion_mnist, load_mnist

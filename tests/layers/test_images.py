@@ -6,9 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
+
 from arignote.layers.datasets import load_digits
 from arignote.layers.images import ImageError, read_digit_image
-from PIL import Image, ImageOps
 
 DIGITS = load_digits().test
 EXAMPLES = [int(np.flatnonzero(DIGITS.labels == digit)[0]) for digit in range(10)]

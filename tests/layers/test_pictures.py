@@ -5,8 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from arignote.layers.pictures import draw_filters, draw_learning_curve
 from PIL import Image
+
+from arignote.layers.pictures import draw_filters, draw_learning_curve
 
 HISTORY = {
     "epoch": [1, 2, 3],
