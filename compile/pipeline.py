@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
+from weakref import WeakSet
 
 import numpy as np
 
@@ -87,6 +89,7 @@ class Function:
         """Make what is derived from the graph, or belongs to this process."""
         self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
         self._lock = threading.Lock()
+        _functions.add(self)
         # What is called knows nothing of this function: in a cycle, arenas would live until a collection.
         if self._mode != "compiled":
             compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
@@ -161,6 +164,22 @@ class Function:
     def _conformed(self, place: int, value: Any) -> np.ndarray:
         x = self._inputs[place]
         return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
+
+
+_functions: WeakSet[Function] = WeakSet()
+
+
+def _renew_interrupted() -> None:
+    """Make anew, in the child of a fork, the functions that other threads of the parent were calling.
+
+    Those threads are not in the child: their locks would never be released, nor their programs finished.
+    """
+    for called in list(_functions):
+        if called._lock.locked():
+            called._prepare()
+
+
+os.register_at_fork(after_in_child=_renew_interrupted)
 
 
 def _staged(

@@ -7,11 +7,15 @@ import time
 
 import numpy as np
 import pytest
+
+from arignote import function, grad, shared
+from arignote import tensor as T
 from arignote.compile import threads as threads_module
 from arignote.compile.objects import kernel_address
 from arignote.compile.program import Program, Step, StepError
 from arignote.compile.spec import KernelSpec
 from arignote.compile.threads import get_num_threads, pool, set_num_threads
+from arignote.engine.ops.control import ifelse
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -300,3 +304,146 @@ def test_number_of_threads_can_be_set(monkeypatch):
         with pytest.raises(ValueError, match="from 1 to 256"):
             set_num_threads(wrong)
     assert get_num_threads() == 5
+
+
+# ------------------------------------------------------------------------------------------ functions
+
+
+def product():
+    """Return a function that gives each of several threads enough to do."""
+    x = T.dmatrix("x")
+    return function([x], T.tanh(T.dot(x, x.T)).sum(axis=0))
+
+
+def argument(rows):
+    return np.random.default_rng(rows).standard_normal((rows, 40))
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+def test_same_and_different_functions_in_many_python_threads(seconds, monkeypatch):
+    monkeypatch.setattr(threads_module, "_num_threads", 2)
+    x, count = T.dmatrix("x"), shared(0)
+    same, counting = product(), function([], updates=[(count, count + 1)])
+    cut = function([x], ifelse(x.sum() > 0, T.exp(x), x * 2))
+    expected = [same(argument(rows)) for rows in range(1, 20)]
+    expected_cut = [cut(argument(rows)) for rows in range(1, 20)]
+    stop = time.monotonic() + seconds
+    counts, wrong = [0] * 32, []
+
+    def work(number):
+        own = product()
+        for turn in itertools.count(number):
+            rows = turn % 19
+            results = [f(argument(rows + 1)) for f in (same, own, cut)]
+            counting()
+            counts[number] += 1
+            for result, right in zip(results, [expected[rows]] * 2 + [expected_cut[rows]], strict=True):
+                if not np.array_equal(result, right):
+                    wrong.append((number, rows))
+            if time.monotonic() > stop:
+                return
+
+    callers = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+    assert min(counts) > 0
+    assert count.get_value() == sum(counts)
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of any fork with threads, from 3.12
+def test_functions_in_other_processes(context, monkeypatch):
+    monkeypatch.setattr(threads_module, "_num_threads", 2)
+    f = product()
+    arguments = [argument(rows) for rows in (20, 3, 20, 7)]
+    expected = [f(x) for x in arguments]
+    with multiprocessing.get_context(context).Pool(2) as processes:
+        for result, right in zip(processes.map(f, arguments), expected, strict=True):
+            np.testing.assert_array_equal(result, right)
+    np.testing.assert_array_equal(f(arguments[0]), expected[0])
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of any fork with threads, from 3.12
+def test_functions_under_joblib(backend):
+    joblib = pytest.importorskip("joblib", reason="joblib is no dependency: install it to test with it")
+    f = product()
+    arguments = [argument(rows) for rows in (20, 3, 20, 7)]
+    results = joblib.Parallel(2, backend=backend)(joblib.delayed(f)(x) for x in arguments)
+    for result, x in zip(results, arguments, strict=True):
+        np.testing.assert_array_equal(result, f(x))
+
+
+FORKS = """
+import os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of any fork with threads, from Python 3.12 on
+import numpy as np
+from arignote import function, shared
+from arignote import tensor as T
+from arignote.compile.threads import set_num_threads
+set_num_threads(2)
+x, count = T.dmatrix("x"), shared(0)
+f = function([x], T.tanh(T.dot(x, x.T)).sum(axis=0), updates=[(count, count + 1)])
+a = np.random.default_rng(0).standard_normal((60, 40))
+right = f(a)
+def child_of_fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if all(np.array_equal(f(a), right) for _ in range(20)) else 1)
+    return child
+"""
+
+
+def test_fork_after_use(run_python):
+    program = """
+child = child_of_fork()
+same = all(np.array_equal(f(a), right) for _ in range(20))
+print(same, os.waitpid(child, 0)[1], count.get_value())
+"""
+    assert run_python(FORKS + program) == "True 0 21\n"
+
+
+def test_fork_during_a_call_of_another_thread(run_python):
+    program = """
+stop = False
+def keep_calling():
+    while not stop:
+        f(a)
+other = threading.Thread(target=keep_calling)
+other.start()
+statuses = {os.waitpid(child_of_fork(), 0)[1] for _ in range(100)}
+stop = True
+other.join()
+print(statuses)
+"""
+    assert run_python(FORKS + program) == "{0}\n"
+
+
+def train_step():
+    """Return the step of a small convolutional network, and its parameters."""
+    generator = np.random.default_rng(0)
+    w = shared(generator.standard_normal((6, 1, 5, 5)).astype("float32"))
+    v = shared(generator.standard_normal((216, 10)).astype("float32") / np.float32(10))
+    x, y = T.ftensor4("x"), T.ivector("y")
+    features = T.tanh(T.signal.pool.pool_2d(T.nnet.conv2d(x, w), (2, 2), ignore_border=True))
+    cost = T.nnet.categorical_crossentropy(T.nnet.softmax(T.dot(features.flatten(2), v)), y).mean()
+    updates = [(p, p - np.float32(0.1) * grad(cost, p)) for p in (w, v)]
+    return function([x, y], cost, updates=updates), [w, v]
+
+
+def test_a_train_step_gives_the_same_bits_in_every_run(monkeypatch):
+    step, parameters = train_step()
+    starts = [parameter.get_value() for parameter in parameters]
+    images = np.random.default_rng(1).standard_normal((10, 1, 16, 16)).astype("float32")
+    outcomes = set()
+    for threads in (1, 2):
+        monkeypatch.setattr(threads_module, "_num_threads", threads)
+        for _ in range(100):
+            for parameter, start in zip(parameters, starts, strict=True):
+                parameter.set_value(start)
+            costs = [step(images, np.arange(10, dtype="int32")).tobytes() for _ in range(3)]
+            outcomes.add((*costs, *(parameter.get_value().tobytes() for parameter in parameters)))
+    assert len(outcomes) == 1
