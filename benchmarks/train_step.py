@@ -1,6 +1,6 @@
 """One train step of small networks: arignote and PyTorch (eager), side by side in one process.
 
-    python benchmarks/train_step.py [--threads N] [--rounds N]
+    python benchmarks/train_step.py [--threads N] [--rounds N] [--dtype float64]
 
 Both start from the same weights and take the same batches. Runs alternate; the table gives medians and the
 ratio of the peer's time to ours (above 1: arignote is faster). The losses of the first steps are compared
@@ -20,6 +20,7 @@ import numpy as np
 import arignote
 from arignote import tensor as T
 from arignote.compile.threads import set_num_threads
+from arignote.layers import load_digits
 from arignote.tensor.nnet import conv2d, relu, sigmoid, softmax
 from arignote.tensor.signal.pool import pool_2d
 
@@ -27,8 +28,6 @@ try:
     import torch
 except ModuleNotFoundError:
     torch = None
-
-RATE = np.float32(0.1)
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,10 @@ class Net:
     convolutions: tuple[tuple[int, int], ...]  # (filters, size) of each
     dense: tuple[int, ...]
     activation: str
+    rate: float
 
-    def weights(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Return w, b of every layer, float32."""
+    def weights(self, rng: np.random.Generator, dtype: str = "float32") -> list[np.ndarray]:
+        """Return w, b of every layer."""
         result, channels, extent = [], 1, 28
         for filters, size in self.convolutions:
             scale = np.sqrt(4 / (filters * size * size))
@@ -51,12 +51,12 @@ class Net:
         for n_out in self.dense:
             result += [rng.normal(0, np.sqrt(1 / width), (width, n_out)), rng.normal(0, 0.1, n_out)]
             width = n_out
-        return [array.astype("float32") for array in result]
+        return [array.astype(dtype) for array in result]
 
 
 NETS = (
-    Net("conv 20@5x5, dense 100, 10", ((20, 5),), (100, 10), "sigmoid"),
-    Net("conv 20@5x5, conv 40@5x5, dense 1000, 1000, 10", ((20, 5), (40, 5)), (1000, 1000, 10), "relu"),
+    Net("conv 20@5x5, dense 100, 10", ((20, 5),), (100, 10), "sigmoid", 0.1),
+    Net("conv 20@5x5, conv 40@5x5, dense 1000, 1000, 10", ((20, 5), (40, 5)), (1000, 1000, 10), "relu", 0.03),
 )
 
 
@@ -67,7 +67,7 @@ Parameters = Callable[[], list[np.ndarray]]  # returns the parameters as they ar
 def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
     """Compile the step."""
     activation = {"sigmoid": sigmoid, "relu": relu}[net.activation]
-    x, y = T.TensorType("float32", (batch, 784))("x"), T.ivector("y")
+    x, y = T.TensorType(str(weights[0].dtype), (batch, 784))("x"), T.ivector("y")
     parameters = [arignote.shared(array) for array in weights]
     pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
     h = x.reshape((batch, 1, 28, 28))
@@ -80,7 +80,8 @@ def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[
         z = T.dot(h, w) + b
         h = activation(z)
     cost = -T.mean(T.log(softmax(z))[T.arange(batch), y])
-    updates = [(p, p - RATE * g) for p, g in zip(parameters, arignote.grad(cost, parameters), strict=True)]
+    rate = np.asarray(net.rate, weights[0].dtype)
+    updates = [(p, p - rate * g) for p, g in zip(parameters, arignote.grad(cost, parameters), strict=True)]
     return arignote.function([x, y], cost, updates=updates), lambda: [p.get_value() for p in parameters]
 
 
@@ -90,7 +91,7 @@ def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Ste
     activation = {"sigmoid": torch.sigmoid, "relu": torch.relu}[net.activation]
     parameters = [torch.tensor(array, requires_grad=True) for array in weights]
     pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
-    optimiser = torch.optim.SGD(parameters, lr=float(RATE))
+    optimiser = torch.optim.SGD(parameters, lr=net.rate)
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
         h, labels = torch.from_numpy(x).reshape(batch, 1, 28, 28), torch.from_numpy(y).long()
@@ -108,6 +109,13 @@ def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Ste
         return float(loss.detach())
 
     return step, lambda: [p.detach().numpy().copy() for p in parameters]
+
+
+def digits(size: int, count: int, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return batches of the packaged digits."""
+    images, labels = load_digits().training
+    rows = np.split(np.arange(size * count), count)
+    return [(images[each].astype(dtype), labels[each]) for each in rows]
 
 
 def alternate(steps: Sequence[Step], batch: tuple[np.ndarray, ...], rounds: int) -> list[float]:
@@ -129,23 +137,23 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     arguments = parser.parse_args()
     set_num_threads(arguments.threads)
     if torch is None:
         print("PyTorch is not installed: only arignote is measured.\n")
     else:
         torch.set_num_threads(arguments.threads)
-    print(f"float32, {arguments.threads} thread(s), medians of {arguments.rounds} alternating rounds\n")
+    print(
+        f"{arguments.dtype}, {arguments.threads} thread(s), medians of {arguments.rounds} rounds in turns\n"
+    )
     print("| net | batch | arignote ms | PyTorch eager ms | ratio | largest difference of 5 losses |")
     print("|---|---|---|---|---|---|")
     for net in NETS:
         for size in (10, 128):
             rng = np.random.default_rng(0)
-            weights = net.weights(rng)
-            batches = [
-                (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32"))
-                for _ in range(5)
-            ]
+            weights = net.weights(rng, arguments.dtype)
+            batches = digits(size, 5, arguments.dtype)
             steps = [arignote_step(net, weights, size)[0]]
             difference = "-"
             if torch is not None:

@@ -17,21 +17,33 @@ BENCHMARK = SimpleNamespace(
 )
 
 
-@pytest.mark.parametrize("size", [10, 128])
-@pytest.mark.parametrize("net", BENCHMARK.NETS, ids=lambda net: net.name)
-def test_losses_and_parameters_are_pytorchs(net, size):
+def compared(net, size, dtype, steps):
+    """Return the losses of some steps, a pair each, and the parameters after them."""
     rng = np.random.default_rng(size)
-    weights = net.weights(rng)
-    batches = [
-        (rng.random((size, 784), dtype="float32"), rng.integers(0, 10, size).astype("int32"))
-        for _ in range(5)
-    ]
+    weights = net.weights(rng, dtype)
     ours, our_parameters = BENCHMARK.arignote_step(net, weights, size)
     theirs, their_parameters = BENCHMARK.torch_step(net, weights, size)
+    batches = BENCHMARK.digits(size, steps, dtype)
     losses = np.array([[float(ours(*batch)), theirs(*batch)] for batch in batches])
+    return losses, our_parameters(), their_parameters()
+
+
+@pytest.mark.parametrize("size", [10, 128])
+@pytest.mark.parametrize("net", BENCHMARK.NETS, ids=lambda net: net.name)
+def test_losses_are_pytorchs(net, size):
+    losses, _, _ = compared(net, size, "float32", steps=5)
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-6)
-    for step in range(5, 50):
-        ours(*batches[step % 5])
-        theirs(*batches[step % 5])
-    for mine, other in zip(our_parameters(), their_parameters(), strict=True):
+
+
+# In float32 the relu net is no measure: after 50 steps PyTorch's own float32 can be 1e-3 away from its
+# float64, since rounding moves activations across relu's kink. In float64 it does not.
+@pytest.mark.parametrize("size", [10, 128])
+@pytest.mark.parametrize(
+    ("net", "dtype"),
+    [(BENCHMARK.NETS[0], "float32"), (BENCHMARK.NETS[0], "float64"), (BENCHMARK.NETS[1], "float64")],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_parameters_after_fifty_steps_are_pytorchs(net, size, dtype):
+    _, ours, theirs = compared(net, size, dtype, steps=50)
+    for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)

@@ -54,7 +54,7 @@ def test_rooms_are_installed_under_one_name():
 
 
 def test_imports_flow_one_way():
-    # import-linter reads the contracts in pyproject.toml, and finds the rooms through the type checker's mirror:
+    # import-linter reads the contracts in pyproject.toml. It finds the rooms by the type checker's mirror:
     # an editable install maps them in a way that only importing sees.
     result = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
