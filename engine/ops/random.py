@@ -17,7 +17,7 @@ import numpy as np
 from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, InputError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.elementwise import cast, lt
+from arignote.engine.ops.elementwise import cast, cos, log1p, lt, sqrt
 from arignote.engine.ops.reduce import sum
 from arignote.engine.ops.shape import as_extents
 from arignote.engine.shared import SharedVariable, shared
@@ -130,8 +130,31 @@ class RandomStreams:
         dtype: str | None = None,
     ) -> Variable:
         """Return numbers drawn uniformly from [low, high)."""
-        sample = self._draw(size, dtype or config.floatX)
-        return sample if (low, high) == (0.0, 1.0) else low + sample * (as_variable(high) - low)
+        dtype = dtype or config.floatX
+        sample = self._draw(size, dtype)
+        if (low, high) == (0.0, 1.0):
+            return sample
+        low, high = (cast(as_variable(bound), dtype) for bound in (low, high))
+        return low + sample * (high - low)
+
+    def normal(
+        self,
+        size: Any = (),
+        avg: Any = 0.0,
+        std: Any = 1.0,
+        ndim: int | None = None,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Return numbers drawn from the normal distribution of mean `avg` and standard deviation `std`.
+
+        Each is made of two uniform numbers (Box and Muller, 1958). The finest of these limit it to 5.8
+        standard deviations in float32, and to 8.6 in float64.
+        """
+        dtype = dtype or config.floatX
+        uniform = self._draw([2, *as_extents(size, "normal")], dtype)
+        radius = sqrt(log1p(-uniform[0]) * -2)
+        angle = uniform[1] * cast(as_variable(2 * math.pi), dtype)
+        return cast(as_variable(avg), dtype) + radius * cos(angle) * cast(as_variable(std), dtype)
 
     def binomial(
         self, size: Any = (), n: Any = 1, p: Any = 0.5, ndim: int | None = None, dtype: str = "int64"

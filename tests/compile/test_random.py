@@ -13,7 +13,7 @@ from arignote.engine.errors import GraphError
 from arignote.engine.ops.random import threefry
 from arignote.tensor.shared_randomstreams import RandomStreams
 
-MILLION = 1_000_000
+COUNTS = pytest.mark.parametrize("count", [1_000_000, pytest.param(10_000_000, marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -36,6 +36,15 @@ def draws(seed=5, mode=None, size=(3, 700)):
     return function([], outputs, mode=mode)
 
 
+def normal_draws(seed=5, mode=None, size=(3, 701)):
+    streams = RandomStreams(seed)
+    outputs = [streams.normal(size, dtype="float32"), streams.normal(size, 3.0, 0.1, dtype="float64")]
+    return function([], outputs, mode=mode)
+
+
+DRAWS = pytest.mark.parametrize("draws", [draws, normal_draws])
+
+
 @pytest.mark.parametrize(
     ("counter", "key", "bits"),
     [
@@ -56,7 +65,16 @@ def test_reference_and_compiled_draw_the_same_numbers():
             np.testing.assert_array_equal(a, b, strict=True)
 
 
-def test_any_number_of_threads_draws_the_same_numbers(threads):
+def test_reference_and_compiled_draw_the_same_normal_numbers():
+    compiled, reference = normal_draws(), normal_draws(mode="reference")
+    for _ in range(3):
+        for a, b in zip(compiled(), reference(), strict=True):
+            precision = np.finfo(a.dtype).eps
+            np.testing.assert_allclose(a, b, rtol=4 * precision, atol=4 * precision, strict=True)
+
+
+@DRAWS
+def test_any_number_of_threads_draws_the_same_numbers(draws, threads):
     threads(1)
     one = draws(size=(300, 700))()
     threads(2)
@@ -121,8 +139,9 @@ def test_a_failing_call_draws_nothing():
     np.testing.assert_array_equal(f(np.zeros(4)), function([], RandomStreams(3).uniform((4,)))())
 
 
+@DRAWS
 @pytest.mark.parametrize("mode", ["compiled", "reference"])
-def test_a_pickled_stream_goes_on(mode):
+def test_a_pickled_stream_goes_on(draws, mode):
     f = draws(mode=mode)
     f()
     g = pickle.loads(pickle.dumps(f))
@@ -132,26 +151,29 @@ def test_a_pickled_stream_goes_on(mode):
 
 def test_sizes_from_symbols():
     x, n, streams = T.dmatrix("x"), T.lscalar("n"), RandomStreams(1)
-    f = function(
-        [x, n], [streams.uniform(x.shape), streams.binomial((n, 2)), streams.uniform(), streams.binomial(n)]
-    )
+    draws = [streams.uniform(x.shape), streams.binomial((n, 2)), streams.normal((n, 3))]
+    f = function([x, n], [*draws, streams.uniform(), streams.normal(), streams.binomial(n)])
     shapes = [y.shape for y in f(np.zeros((3, 4)), 5)]
-    assert shapes == [(3, 4), (5, 2), (), (5,)]
-    assert [y.shape for y in f(np.zeros((0, 4)), 0)] == [(0, 4), (0, 2), (), (0,)]
+    assert shapes == [(3, 4), (5, 2), (5, 3), (), (), (5,)]
+    assert [y.shape for y in f(np.zeros((0, 4)), 0)] == [(0, 4), (0, 2), (0, 3), (), (), (0,)]
 
 
 def test_dtypes_and_arguments():
     streams = RandomStreams(1)
     assert streams.binomial((2,)).dtype == "int64"
     assert streams.binomial((2,), dtype="floatX").dtype == streams.uniform((2,)).dtype == "float64"
+    assert streams.uniform((2,), -0.1, 0.1, dtype="float32").dtype == "float32"
+    assert streams.normal((2,), 0.1, 0.1, dtype="float32").dtype == "float32"
+    assert streams.normal((2,), dtype="floatX").dtype == "float64"
     for n in (-1, 1.5, T.lscalar()):
         with pytest.raises(GraphError, match="argument `n`"):
             streams.binomial((2,), n=n)
 
 
+@COUNTS
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_uniform_numbers_are_uniform(dtype):
-    sample = function([], RandomStreams(11).uniform((MILLION,), dtype=dtype))()
+def test_uniform_numbers_are_uniform(dtype, count):
+    sample = function([], RandomStreams(11).uniform((count,), dtype=dtype))()
     assert sample.dtype == dtype
     assert 0 <= sample.min() < 1e-5
     assert 1 - 1e-5 < sample.max() < 1
@@ -163,18 +185,43 @@ def test_uniform_numbers_are_uniform(dtype):
     assert abs(np.corrcoef(sample[:-1], sample[1:])[0, 1]) < 4e-3
 
 
-def test_binomial_numbers_are_binomial():
+@COUNTS
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_numbers_are_normal(dtype, count):
+    sample = function([], RandomStreams(11).normal((count + 1,), dtype=dtype))()
+    assert sample.dtype == dtype
+    assert scipy.stats.kstest(sample, "norm").pvalue > 1e-3
+    assert 4 < abs(sample).max() < 9
+    edges = scipy.stats.norm.ppf(np.linspace(0, 1, 31))
+    place = np.searchsorted(edges, sample[:count]) - 1
+    pairs = np.bincount(place[::2] * 30 + place[1::2], minlength=900)
+    assert scipy.stats.chisquare(pairs).pvalue > 1e-3
+
+
+def test_normal_numbers_of_a_mean_and_a_deviation():
+    spread, streams = T.dvector("spread"), RandomStreams(2)
+    f = function([spread], [streams.normal(spread.shape, 3.0, spread), streams.normal((5001,), -1, 2)])
+    varied, same = f(np.repeat([0.0, 0.5, 4.0], 3333))
+    assert varied[:3333].tolist() == [3.0] * 3333
+    assert abs(varied[3333:6666].std() - 0.5) < 0.03
+    assert abs(varied[6666:].std() - 4.0) < 0.2
+    assert abs(same.mean() + 1) < 0.15
+    assert abs(same.std() - 2) < 0.1
+
+
+@COUNTS
+def test_binomial_numbers_are_binomial(count):
     streams = RandomStreams(12)
     bits, sums, fine = function(
         [],
         [
-            streams.binomial((MILLION,), n=1, p=0.3),
-            streams.binomial((MILLION,), n=4, p=0.7),
-            streams.binomial((MILLION,), p=T.constant(1e-9)),
+            streams.binomial((count,), n=1, p=0.3),
+            streams.binomial((count,), n=4, p=0.7),
+            streams.binomial((count,), p=T.constant(1e-9)),
         ],
     )()
     for sample, n, p in ((bits, 1, 0.3), (sums, 4, 0.7)):
-        expected = scipy.stats.binom.pmf(np.arange(n + 1), n, p) * MILLION
+        expected = scipy.stats.binom.pmf(np.arange(n + 1), n, p) * count
         assert scipy.stats.chisquare(np.bincount(sample, minlength=n + 1), expected).pvalue > 1e-3
     assert fine.sum() <= 1  # expected: 0.001
 
