@@ -130,12 +130,12 @@ class RandomStreams:
         dtype: str | None = None,
     ) -> Variable:
         """Return numbers drawn uniformly from [low, high)."""
-        dtype = dtype or config.floatX
+        dtype = dtype or "floatX"
         sample = self._draw(size, dtype)
         if (low, high) == (0.0, 1.0):
             return sample
-        low, high = (cast(as_variable(bound), dtype) for bound in (low, high))
-        return low + sample * (high - low)
+        start, stop = (cast(as_variable(bound), dtype) for bound in (low, high))
+        return start + sample * (stop - start)
 
     def normal(
         self,
@@ -150,7 +150,7 @@ class RandomStreams:
         Each is made of two uniform numbers (Box and Muller, 1958). The finest of these limit it to 5.8
         standard deviations in float32, and to 8.6 in float64.
         """
-        dtype = dtype or config.floatX
+        dtype = dtype or "floatX"
         uniform = self._draw([2, *as_extents(size, "normal")], dtype)
         radius = sqrt(log1p(-uniform[0]) * -2)
         angle = uniform[1] * cast(as_variable(2 * math.pi), dtype)
@@ -187,7 +187,8 @@ class RandomStreams:
 
     def _draw(self, size: Any, dtype: str) -> Variable:
         state = shared(self._new_state(), name="random state")
-        sample, advanced = Uniform(dtype).apply(state, *as_extents(size, "random draw"))
+        op = Uniform(config.floatX if dtype == "floatX" else dtype)
+        sample, advanced = op.apply(state, *as_extents(size, "random draw"))
         state.default_update = advanced
         self.state_updates.append((state, advanced))
         return sample
