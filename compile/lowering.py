@@ -143,9 +143,12 @@ def shape_of(x: Variable) -> tuple[int, ...]:
     return tuple(int(extent) for extent in x.static_shape if extent is not None)
 
 
-def promised_shape(x: Variable) -> Shape:
-    """Return what the open graph says of a variable's shape; all unknown if a rewrite has made it since."""
-    promised: Shape = getattr(x.tag, PROMISED, (None,) * x.ndim)
+def promised_shape(x: Variable, otherwise: Shape | None = None) -> Shape:
+    """Return what the open graph says of a variable's shape.
+
+    Where a rewrite has made the variable since, that is `otherwise`, by default nothing.
+    """
+    promised: Shape = getattr(x.tag, PROMISED, (None,) * x.ndim if otherwise is None else otherwise)
     return promised
 
 

@@ -21,7 +21,7 @@ from arignote.engine.ops.index import Subtensor, SubtensorGradient
 from arignote.engine.ops.shape import ARange, ShapeOf
 from arignote.engine.origin import inherit
 from arignote.engine.rewrite import rewrite
-from arignote.engine.rules import ALL
+from arignote.engine.rules import SHAPES
 from arignote.engine.types import TensorType
 
 #: Ops whose shape inputs say more than a shape: where something begins.
@@ -173,7 +173,7 @@ class Shapes:
                 setattr(new.tag, PROMISED, old.static_shape)
                 is_fixed = old in integers and old not in self.from_arguments
                 mapping[old] = Constant(np.asarray(integers[old], old.dtype)) if is_fixed else new
-        return Specialized(rewrite([mapping[x] for x in self.outputs], ALL), sources)
+        return Specialized(rewrite([mapping[x] for x in self.outputs], SHAPES), sources)
 
 
 def _is_argument(x: Variable) -> bool:

@@ -154,6 +154,9 @@ class _Driver:
                 continue
             after = (result,) if isinstance(result, Variable) else tuple(result)
             _check_types(each, node, after)
+            for old, new in zip(node.outputs, after, strict=True):
+                if not vars(new.tag):  # what is said of a variable holds for what stands for it
+                    new.tag = old.tag
             if self.trace is not None:
                 self.trace.append(Step(each.name, node, after))
             return after

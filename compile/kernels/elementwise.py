@@ -12,15 +12,16 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from arignote.compile.lowering import Plan, lowers, shape_of
+from arignote.compile.lowering import Plan, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply, Op, Variable
 from arignote.engine.ops.elementwise import OPERANDS, Elementwise
 from arignote.engine.ops.reduce import Max, Min, Prod, Reduction, Sum
+from arignote.engine.types import Shape
 
 BLOCK = 4096  # elements of a task where there is one dimension
 COLUMNS = 256  # outputs of a task that adds up rows: they stay in the first-level cache
@@ -81,6 +82,7 @@ def emit_loop(
     shape: Sequence[int],
     target: View,
     reduction: Reduction | None = None,
+    ones: Collection[int] | None = None,
 ) -> None:
     """Add the step of a loop.
 
@@ -97,19 +99,18 @@ def emit_loop(
     target : View
         Where the result goes; of the iteration space without the reduced axes.
     reduction : Reduction, optional
+    ones : collection of int, optional
+        The axes whose extent is 1 in every call; by default those where it is 1 in this one.
     """
+    if ones is None:
+        ones = [axis for axis, extent in enumerate(shape) if extent == 1]
     reduced = reduction.axes if reduction is not None else ()
     kept = iter(target.strides)
     target_strides = [0 if axis in reduced else next(kept) for axis in range(len(shape))]
     strides = [tuple(target_strides), *(view.strides for view in formula.operands)]
-    if math.prod(shape) == 0:
-        if reduction is None or target.size == 0:
-            return
-        # Nothing to add up: a loop over the outputs stores the neutral element.
-        formula = Formula()
-        result = f"{target.dtype}({NEUTRAL[type(reduction)]})"
-        shape, strides, reduced, reduction = target.shape, [target.strides], (), None
-    dims = collapse(shape, strides, reduced)
+    if target.size == 0:
+        return
+    dims = collapse(shape, strides, reduced, ones)
     is_reduced = [axis_reduced for _, _, axis_reduced in dims]
     # Rows of outputs that are added up: the inner loop runs over outputs, reduced dimensions lie around it.
     kept_dims = [dim for dim in dims if not dim[2]]
@@ -156,19 +157,20 @@ def emit_loop(
     )
 
 
-Dim = tuple[
-    int, tuple[int, ...], bool
-]  # extent, strides of the output and the operands, whether it is reduced
+#: An extent, the strides of the output and the operands, and whether it is reduced.
+Dim = tuple[int, tuple[int, ...], bool]
 
 
-def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]], reduced: Sequence[int]) -> list[Dim]:
-    """Return the dimensions of an iteration space with those of extent 1 dropped and adjacent ones joined.
+def collapse(
+    shape: Sequence[int], strides: Sequence[Sequence[int]], reduced: Sequence[int], ones: Collection[int]
+) -> list[Dim]:
+    """Return the dimensions of an iteration space, without the axes `ones`, and adjacent ones joined.
 
     Two dimensions join where, for every operand, a step in the outer one is as long as the whole inner one.
     """
     dims: list[Dim] = []
     for axis, extent in enumerate(shape):
-        if extent == 1:
+        if axis in ones:
             continue
         steps = tuple(each[axis] for each in strides)
         is_reduced = axis in reduced
@@ -186,26 +188,33 @@ def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]], reduced: Se
 def lower_group(plan: Plan, members: Sequence[Apply], root: Apply) -> None:
     """Add the step of a fused group: elementwise nodes, and the reduction at its end if the root is one."""
     reduction = root.op if isinstance(root.op, Reduction) else None
-    shape = shape_of(root.inputs[0] if reduction is not None else root.outputs[0])
+    space = root.inputs[0] if reduction is not None else root.outputs[0]
+    shape, promised = shape_of(space), promised_shape(space, shape_of(space))
     formula = Formula()
     for member in members:
         if isinstance(member.op, Elementwise):
-            arguments = [_element(plan, formula, x, shape) for x in member.inputs]
+            arguments = [_element(plan, formula, x, shape, promised) for x in member.inputs]
             formula.names[member.outputs[0]] = formula.add(
                 member.op, arguments, [x.dtype for x in member.inputs]
             )
-    last = root.inputs[0] if reduction is not None else root.outputs[0]
-    result = _element(plan, formula, last, shape)
-    emit_loop(plan, root, formula, result, shape, plan.allocate(root.outputs[0]), reduction)
+    result = _element(plan, formula, space, shape, promised)
+    ones = [axis for axis, extent in enumerate(promised) if extent == 1]
+    emit_loop(plan, root, formula, result, shape, plan.allocate(root.outputs[0]), reduction, ones)
 
 
-def _element(plan: Plan, formula: Formula, x: Variable, shape: Sequence[int]) -> str:
+def _element(plan: Plan, formula: Formula, x: Variable, shape: Sequence[int], promised: Shape) -> str:
     """Return the name of a variable's element: a line's, or an operand's."""
     if x in formula.names:
         return formula.names[x]
     view = plan.view(x)
     if view.size == 1 and len(view.shape) != len(shape):
-        view = view.reshaped((1,) * len(shape))
+        view = view.shuffled(("x",) * len(shape))
+    elif None in promised:
+        # A batch of 1 is no reason for other code: what broadcasts in every call does so in this one.
+        known = promised_shape(x, view.shape)
+        broadcast = [mine == 1 and theirs != 1 for mine, theirs in zip(known, promised, strict=True)]
+        strides = (0 if is_one else stride for is_one, stride in zip(broadcast, view.strides, strict=True))
+        view = replace(view, strides=tuple(strides))
     return formula.operand(view.broadcast(shape))
 
 

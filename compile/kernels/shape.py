@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from arignote.compile.kernels.elementwise import Formula, compile_source, emit_loop
-from arignote.compile.lowering import Plan, lowers, shape_of
+from arignote.compile.lowering import Plan, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Literal, View
 from arignote.engine.graph import Apply
@@ -38,14 +38,17 @@ def lower_specify_shape(plan: Plan, op: SpecifyShape, node: Apply) -> None:
 @lowers(BroadcastTo)
 def lower_broadcast(plan: Plan, op: BroadcastTo, node: Apply) -> None:
     """View the array with strides of 0."""
-    plan.alias(node.outputs[0], plan.view(node.inputs[0]).broadcast(shape_of(node.outputs[0])))
+    view = plan.view(node.inputs[0])
+    if promised_shape(node.inputs[0], view.shape) == (1,) * len(view.shape):
+        view = view.shuffled(("x",) * len(view.shape))
+    plan.alias(node.outputs[0], view.broadcast(shape_of(node.outputs[0])))
 
 
 @lowers(Alloc)
 def lower_alloc(plan: Plan, op: Alloc, node: Apply) -> None:
     """View the scalar with strides of 0."""
     shape = shape_of(node.outputs[0])
-    plan.alias(node.outputs[0], plan.view(node.inputs[0]).reshaped((1,) * len(shape)).broadcast(shape))
+    plan.alias(node.outputs[0], plan.view(node.inputs[0]).shuffled(("x",) * len(shape)).broadcast(shape))
 
 
 @lowers(ShapeOf)

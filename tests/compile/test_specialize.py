@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arignote import function, shared
+from arignote import function, grad, shared
 from arignote import tensor as T
 from arignote.compile.objects import cache_statistics
 from arignote.compile.specialize import Shapes
@@ -133,3 +133,18 @@ def test_a_promise_is_checked_at_every_shape():
     with pytest.raises(ShapeError, match="input_shape"):
         f(np.zeros((1, 2, 5, 5), "float32"))
     f(np.zeros((3, 2, 4, 9), "float32"))
+
+
+@pytest.mark.parametrize("size", [7, 1, 0])
+def test_a_last_batch_of_any_size_compiles_nothing(size):
+    x, y = T.fmatrix("x"), T.ivector("y")
+    w, b = shared(np.ones((6, 3), "float32")), shared(np.zeros(3, "float32"))
+    p = T.nnet.softmax(T.nnet.sigmoid(T.dot(x, w) + b) * 2)
+    cost = -T.mean(T.log(p)[T.arange(y.shape[0]), y])
+    rate = np.float32(0.1)
+    f = function([x, y], cost, updates=[(v, v - rate * grad(cost, v)) for v in (w, b)])
+    f(np.ones((10, 6), "float32"), np.zeros(10, "int32"))
+    before = cache_statistics()
+    f(np.ones((size, 6), "float32"), np.zeros(size, "int32"))
+    after = cache_statistics()
+    assert (after.compiled, after.loaded) == (before.compiled, before.loaded)
