@@ -89,12 +89,11 @@ class Shapes:
         needed = [node.inputs[place] for node in self.open for place in node.shape_places]
         self.prologue = walk([*needed, *(out for node in self.open for out in node.outputs)])
         found = (x for node in self.prologue for x in node.inputs)
-        self.scalars = list(
-            dict.fromkeys(
-                x for x in [*found, *needed]
-                if x.owner is None and x.ndim == 0 and x.type.is_integer and not isinstance(x, Constant)
-            )
-        )  # fmt: skip
+        #: The inputs whose shapes the prologue follows, and those of them whose values it follows.
+        self.roots = [
+            x for x in dict.fromkeys([*found, *needed]) if x.owner is None and not isinstance(x, Constant)
+        ]
+        self.scalars = {x for x in self.roots if _is_argument(x)}
 
     def _nodes_that_integers_size(self) -> list[Apply]:
         """Return the nodes whose shape inputs depend on integer arguments; collect what does."""
@@ -118,7 +117,7 @@ class Shapes:
         Parameters
         ----------
         types : dict
-            The concrete types of all inputs; those of the prologue's variables are added.
+            The concrete types of `roots`; those of the prologue's variables are added.
         integers : dict
             The values of `scalars`; those that follow from them are added.
 
@@ -136,8 +135,10 @@ class Shapes:
 
         Parameters
         ----------
-        types, integers : dict
-            As `resolve` left them.
+        types : dict
+            The concrete types of all inputs.
+        integers : dict
+            As `resolve` left it.
         """
         types, integers = dict(types), dict(integers)
         sources: dict[Variable, Variable] = {}
@@ -197,14 +198,20 @@ def _infer(node: Apply, types: Known, integers: Integers) -> None:
                 fix="compile with mode='reference', which computes every op as it comes",
                 origin=node.origin,
             )
-    if node.outputs[0] in types:
+    out = node.outputs[0]
+    if out in types:
+        return
+    if isinstance(node.op, ShapeOf):
+        types[out], integers[out] = out.type, int(types[node.inputs[0]].shape[node.op.axis] or 0)
+        return
+    known = [value for value in values if value is not None]
+    if (
+        out.ndim == 0
+        and out.type.is_integer
+        and isinstance(node.op, Elementwise)
+        and len(known) == len(values)
+    ):
+        types[out], integers[out] = out.type, node.op.of_integers(known, out.dtype)
         return
     inferred = infer_concrete(node, [types[x] for x in node.inputs], values)
-    for out, kind in zip(node.outputs, inferred, strict=True):
-        types[out] = kind
-    out = node.outputs[0]
-    if isinstance(node.op, ShapeOf):
-        integers[out] = int(types[node.inputs[0]].shape[node.op.axis] or 0)
-    elif out.ndim == 0 and out.type.is_integer and isinstance(node.op, Elementwise) and None not in values:
-        arrays = [np.asarray(value, x.dtype) for value, x in zip(values, node.inputs, strict=True)]
-        integers[out] = int(node.op.perform(*arrays)[0])
+    types.update(zip(node.outputs, inferred, strict=True))

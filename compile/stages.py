@@ -68,6 +68,7 @@ class Native:
         self._shared.extend(x for x in self._updated if x not in self._shared)
         self._variables = [*inputs, *self._shared]
         self._shapes = Shapes(outputs)
+        self._roots = [(self._variables.index(x), x) for x in self._shapes.roots]
         self._executables: OrderedDict[Any, Executable] = OrderedDict()
         self._arena = Arena()
 
@@ -80,15 +81,13 @@ class Native:
         key: Any = tuple([array.shape for array in arrays])
         shapes = self._shapes
         integers: dict[Variable, int] = {}
-        types = None
         if shapes.prologue:
-            types = self._types(arrays)
-            pairs = zip(self._variables, arrays, strict=True)
-            integers = {x: int(array) for x, array in pairs if x in shapes.scalars}
+            integers = {x: int(arrays[place]) for place, x in self._roots if x in shapes.scalars}
+            types = {x: TensorType(x.dtype, arrays[place].shape) for place, x in self._roots}
             key += shapes.resolve(types, integers)
         executable = self._executables.get(key)
         if executable is None:
-            executable = self._specialized(types or self._types(arrays), integers)
+            executable = self._specialized(self._types(arrays), integers)
             self._executables[key] = executable
             if len(self._executables) > MOST_SPECIALIZATIONS:
                 self._executables.popitem(last=False)

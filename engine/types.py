@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,10 +50,11 @@ class TensorType:
     shape: Shape
 
     def __post_init__(self) -> None:
-        dtype = str(np.dtype(self.dtype))
-        if dtype not in DTYPES:
-            raise DTypeError("TensorType: dtype", expected="one of " + ", ".join(DTYPES), actual=dtype)
-        object.__setattr__(self, "dtype", dtype)
+        if self.dtype not in DTYPES:
+            dtype = str(np.dtype(self.dtype))
+            if dtype not in DTYPES:
+                raise DTypeError("TensorType: dtype", expected="one of " + ", ".join(DTYPES), actual=dtype)
+            object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "shape", tuple(_extent(entry) for entry in self.shape))
 
     @property
@@ -108,6 +110,7 @@ def _extent(entry: Any) -> int | None:
     return extent
 
 
+@cache
 def upcast(*dtypes: str) -> str:
     """Return the dtype that holds the values of all the dtypes (NumPy's rule, as in `theano.scalar.upcast`).
 

@@ -86,6 +86,26 @@ class Elementwise(Op):
             result = eval(_compiled(self.formula), {"__builtins__": {}, **FUNCTIONS}, operands)
         return (np.asarray(result).astype(self.output_dtype(dtypes)),)
 
+    def of_integers(self, values: Sequence[int], dtype: str) -> int:
+        """Evaluate the formula on whole numbers: for extents and indices, which are needed before any array.
+
+        Parameters
+        ----------
+        values : sequence of int
+        dtype : str
+            The result's, to which it wraps.
+
+        Raises
+        ------
+        ZeroDivisionError
+            Where NumPy's arrays would hold 0.
+        """
+        operands = dict(zip(OPERANDS, values, strict=False))
+        result = int(eval(_compiled(self.formula), {"__builtins__": {}, **FUNCTIONS}, operands))
+        bits = 8 * np.dtype(dtype).itemsize
+        sign = 0 if dtype.startswith("uint") else 1 << (bits - 1)
+        return (result + sign) % (1 << bits) - sign
+
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:

@@ -35,7 +35,7 @@ def test_every_extent_becomes_a_number():
 def test_a_graph_without_integers_has_no_key():
     x = T.dmatrix("x")
     shapes = Shapes([x.reshape((x.shape[1], x.shape[0])).sum(0)])
-    assert shapes.scalars == []
+    assert not shapes.scalars
     assert shapes.open == []
 
 
