@@ -38,6 +38,7 @@ def draw_learning_curve(history: Mapping[str, Sequence[float]], path: StrPath) -
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> history = {"epoch": [1, 2], "training_loss": [0.5, 0.2], "validation_accuracy": [0.91, 0.95]}
     >>> path = Path(tempfile.mkdtemp()) / "curve.png"
     >>> draw_learning_curve(history, path)
@@ -102,6 +103,7 @@ def draw_filters(filters: ArrayLike, path: StrPath) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "filters.png"
     >>> draw_filters(np.random.default_rng(0).normal(size=(20, 1, 5, 5)), path)
     >>> path.exists()
