@@ -46,6 +46,7 @@ def save_network(network: Network, path: StrPath) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from arignote.layers import Network, SoftmaxLayer
     >>> path = Path(tempfile.mkdtemp()) / "weights.safetensors"
     >>> save_network(Network([SoftmaxLayer(n_in=784, n_out=10)], mini_batch_size=10), path)
