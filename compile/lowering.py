@@ -42,6 +42,8 @@ class PlannedStep:
         The views it touches, for lifetimes.
     diagnosis : tuple of (callable, views), optional
         How to word a failure: the function, and the views whose values it takes.
+    flops : int
+        Floating-point operations, for the profile; 0 for steps that only move elements.
     """
 
     spec: KernelSpec
@@ -52,6 +54,12 @@ class PlannedStep:
     reads: tuple[View, ...]
     writes: tuple[View, ...]
     diagnosis: tuple[Diagnosis, tuple[View, ...]] | None
+    flops: int
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that it reads and writes, each element of each view once."""
+        return sum(view.bytes for view in {*self.reads, *self.writes})
 
     @property
     def op(self) -> Op:
@@ -126,12 +134,21 @@ class Plan:
         tasks: int,
         scratch: int = 0,
         diagnosis: tuple[Diagnosis, tuple[View, ...]] | None = None,
+        flops: int = 0,
     ) -> None:
         """Add a step; one without tasks is left out."""
         if tasks > 0:
             self.steps.append(
                 PlannedStep(
-                    spec, tuple(arguments), tasks, scratch, node, tuple(reads), tuple(writes), diagnosis
+                    spec,
+                    tuple(arguments),
+                    tasks,
+                    scratch,
+                    node,
+                    tuple(reads),
+                    tuple(writes),
+                    diagnosis,
+                    flops,
                 )
             )
 

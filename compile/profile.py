@@ -14,6 +14,24 @@ from arignote.engine.graph import Variable, op_name
 
 
 @dataclass
+class StepTime:
+    """What a step took in all its runs.
+
+    Attributes
+    ----------
+    flops, bytes : int
+        Floating-point operations of one run, and bytes of the arrays it reads and writes.
+    seconds : float
+    runs : int
+    """
+
+    flops: int
+    bytes: int
+    seconds: float = 0.0
+    runs: int = 0
+
+
+@dataclass
 class Profile:
     """The times of a function compiled with ``profile=True``.
 
@@ -27,8 +45,8 @@ class Profile:
         Time in calls, without compiling.
     stages : dict of str to float
         Seconds of compiling, by stage: 'rewrite', 'specialize', 'plan', 'kernels'.
-    steps : dict of str to (float, int)
-        Seconds, and the number of runs, of each step.
+    steps : dict of str to StepTime
+        What each step took.
     arena : int
         Bytes of the largest arena.
     """
@@ -37,7 +55,7 @@ class Profile:
     native_calls: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
-    steps: dict[str, tuple[float, int]] = field(default_factory=dict)
+    steps: dict[str, StepTime] = field(default_factory=dict)
     arena: int = 0
 
     @contextmanager
@@ -71,18 +89,22 @@ class Profile:
         ):
             shape = "x".join(str(extent) for extent in step.writes[0].shape) or "scalar"
             name = f"{number:3d} {op_name(step.op)} {step.spec.function} {shape}"
-            total, runs = self.steps.get(name, (0.0, 0))
-            self.steps[name] = (total + (stop - start) * 1e-9, runs + 1)
+            took = self.steps.setdefault(name, StepTime(step.flops, step.bytes))
+            took.seconds += (stop - start) * 1e-9
+            took.runs += 1
 
     def summary(self) -> str:
-        """Return a table: the share, the time a call, and the name of each step, longest first."""
-        total = sum(seconds for seconds, _ in self.steps.values()) or 1.0
+        """Return a table of the steps, longest first: share, time of a run, speeds, and name."""
+        total = sum(took.seconds for took in self.steps.values()) or 1.0
         lines = [
             f"{self.runs} runs, {self.native_calls} native calls, {self.seconds * 1e3:.3f} ms; "
             f"arena {self.arena / 1024:.0f} KiB",
             "compiling: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.stages.items()),
-            " share        us  step",
+            " share        us  GFLOP/s    GB/s  step",
         ]
-        for name, (seconds, runs) in sorted(self.steps.items(), key=lambda item: -item[1][0]):
-            lines.append(f"{seconds / total:6.1%} {seconds / runs * 1e6:9.2f}  {name}")
+        for name, took in sorted(self.steps.items(), key=lambda item: -item[1].seconds):
+            each = took.seconds / took.runs
+            speeds = (amount / each * 1e-9 if each else 0.0 for amount in (took.flops, took.bytes))
+            rates = " ".join(f"{speed:7.1f}" for speed in speeds)
+            lines.append(f"{took.seconds / total:6.1%} {each * 1e6:9.2f}  {rates}  {name}")
         return "\n".join(lines)

@@ -112,6 +112,14 @@ class View:
         return self.size * self.itemsize
 
     @property
+    def bytes(self) -> int:
+        """Bytes of the elements, each once however often it is repeated."""
+        extents = (
+            extent for extent, stride in zip(self.shape, self.strides, strict=True) if stride or not extent
+        )
+        return math.prod(extents) * self.itemsize
+
+    @property
     def is_contiguous(self) -> bool:
         """Whether the elements lie in row-major order without gaps."""
         wanted = row_major_strides(self.shape)

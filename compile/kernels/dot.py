@@ -247,6 +247,7 @@ def lower_dot(steps: Steps, op: Dot, node: Apply) -> None:
         arguments=[a, b, target, rows, columns, depth, *a_strides, *b_strides],
         tasks=plan.tasks(rows, columns),
         scratch=plan.scratch_bytes,
+        flops=2 * rows * columns * depth,
     )
 
 

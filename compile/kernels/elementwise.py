@@ -154,6 +154,7 @@ def emit_loop(
         writes=[target],
         arguments=[target, *formula.operands, *words],
         tasks=tasks,
+        flops=math.prod(shape) * (len(formula.lines) + (reduction is not None)),
     )
 
 
