@@ -176,6 +176,10 @@ class TensorOperators:
         """Return the minimum over axes."""
         return ops.min(self, axis, keepdims)
 
+    def nonzero(self) -> tuple[Variable, ...]:
+        """Return where elements are not zero, a vector of indices for each axis."""
+        return ops.nonzero(self)
+
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Variable:
         """Return where the maximum stands."""
         return ops.argmax(self, axis, keepdims)

@@ -44,7 +44,7 @@ from arignote.engine.ops.elementwise import (
     true_div,
     xor,
 )
-from arignote.engine.ops.index import getitem
+from arignote.engine.ops.index import getitem, nonzero
 from arignote.engine.ops.pool import max_pool_2d, pool_2d
 from arignote.engine.ops.random import RandomStreams
 from arignote.engine.ops.reduce import argmax, max, mean, min, prod, sum
@@ -112,6 +112,7 @@ __all__ = [
     "mul",
     "neg",
     "neq",
+    "nonzero",
     "ones",
     "ones_like",
     "or_",

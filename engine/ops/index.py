@@ -180,6 +180,36 @@ class ScatterAdd(Op):
         return [gradient, Gather()(gradient, *indices), *(None for _ in indices)]
 
 
+@dataclass(frozen=True)
+class Nonzero(Op):
+    """Where an array is not zero: one vector of indices for each axis, in row-major order."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        if not types[0].ndim:
+            raise ShapeError("nonzero", expected="an array of at least one dimension", actual=str(types[0]))
+        return [TensorType("int64", (None,))] * types[0].ndim
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return np.nonzero(arrays[0])
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [None]
+
+
+def nonzero(x: Any) -> tuple[Variable, ...]:
+    """Return where an array is not zero: one vector of indices for each axis (`theano.tensor.nonzero`).
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> nonzero(np.array([0, 3, 0, 4]))[0].eval()
+    array([1, 3])
+    """
+    return Nonzero().apply(x)
+
+
 def _integer(bound: Any, axis: int) -> Variable:
     variable = as_variable(bound)
     if variable.ndim or not variable.type.is_integer:
@@ -207,14 +237,14 @@ def getitem(x: Any, index: Any) -> Variable:
     Parameters
     ----------
     x : Variable
-    index : integer, slice, None, Ellipsis, integer vector, or a tuple of these
+    index : integer, slice, None, Ellipsis, integer vector, or a tuple of these; or a boolean mask
         Integers and the bounds of slices may be symbolic. Vectors of integers must stand for the leading
-        axes, one each, as in ``p[arange(n), y]``.
+        axes, one each, as in ``p[arange(n), y]``. A mask picks the elements, or rows, where it is true.
 
     Raises
     ------
     DTypeError
-        For a floating or boolean index.
+        For a floating index, or a mask together with other indices.
     ShapeError
         For more indices than dimensions.
 
@@ -228,6 +258,8 @@ def getitem(x: Any, index: Any) -> Variable:
     array([2, 3])
     """
     x = as_variable(x)
+    if _is_vector(index) and as_variable(index).dtype == "bool":
+        return Gather()(x, *_places_of(as_variable(index), x))
     entries = index if isinstance(index, tuple) else (index,)
     if sum(entry is not None and entry is not Ellipsis for entry in entries) > x.ndim:
         raise ShapeError(
@@ -276,6 +308,20 @@ def _insert_axes(x: Variable, entries: tuple[Any, ...]) -> Variable:
 
 def _is_vector(entry: Any) -> bool:
     return isinstance(entry, list | np.ndarray | Variable) and as_variable(entry).ndim > 0
+
+
+def _places_of(mask: Variable, x: Variable) -> tuple[Variable, ...]:
+    """Return the indices that a mask over the leading axes stands for."""
+    extents_ = zip(mask.static_shape, x.static_shape, strict=False)
+    if mask.ndim > x.ndim or any(
+        mine != theirs for mine, theirs in extents_ if mine is not None and theirs is not None
+    ):
+        raise ShapeError(
+            "indexing by a mask",
+            expected=f"a mask over leading axes of {x!r} ({x.type})",
+            actual=str(mask.type),
+        )
+    return nonzero(mask)
 
 
 def _pick(x: Variable, entries: tuple[Any, ...]) -> Variable:

@@ -9,7 +9,8 @@ import pytest
 
 import arignote
 from arignote import tensor as T
-from arignote.engine.errors import GraphError, InputError
+from arignote.compile.objects import cache_statistics
+from arignote.engine.errors import GraphError, InputError, ShapeError
 from arignote.engine.graph import Op
 from arignote.engine.ops.control import Print, ifelse
 
@@ -94,6 +95,29 @@ def test_an_integer_from_data_decides_a_shape():
     f = arignote.function([x], x[first:] * 2)
     np.testing.assert_array_equal(f(X[::-1].copy()), X[::-1] * 2)
     np.testing.assert_array_equal(f(X), X[3:] * 2)
+
+
+def test_masks_of_all_lengths_compile_once():
+    x = T.dmatrix("x")
+    picked = T.exp(x[x[:, 0] > 0]) * 2
+    f = arignote.function([x], [picked, arignote.grad(T.sum(picked), x)])
+    rng = np.random.default_rng(0)
+    known = None
+    for _ in range(20):
+        value = rng.normal(size=(9, 3))
+        mask = value[:, 0] > 0
+        result, gradient = f(value)
+        np.testing.assert_allclose(result, 2 * np.exp(value[mask]), rtol=1e-13)
+        np.testing.assert_allclose(gradient, 2 * np.exp(value) * mask[:, None], rtol=1e-13)
+        statistics = cache_statistics()
+        known = known or (statistics.compiled, statistics.loaded)
+        assert (statistics.compiled, statistics.loaded) == known
+
+
+def test_a_mask_of_another_length_is_refused():
+    x = T.TensorType("float64", (4, 3))("x")
+    with pytest.raises(ShapeError, match=r"a mask over leading axes of x"):
+        x[T.TensorType("bool", (5,))("m")]
 
 
 def test_a_failing_host_leaves_shared_variables_alone():

@@ -21,6 +21,7 @@ from arignote.engine.evaluate import evaluate, infer_concrete
 from arignote.engine.grad import grad
 from arignote.engine.graph import Constant, Op, walk
 from arignote.engine.ops.control import IfElse, Print, ifelse
+from arignote.engine.ops.index import Nonzero
 from arignote.engine.types import DTYPES, TensorType
 
 EXACT = 0
@@ -519,6 +520,17 @@ row(
     order=2,
 )
 row("no rows", lambda x, i: x[i], [normal(5, 3), np.zeros(0, "int64")], lambda x, i: x[i], order=1)
+MASK = np.array([True, False, True, True, False])
+row("nonzero", lambda x: x.nonzero()[1], [integers(3, 4, low=-1, high=1)], lambda x: x.nonzero()[1])
+row("rows by a mask", lambda x, m: x[m], [normal(5, 3), MASK], lambda x, m: x[m], order=1)
+row(
+    "elements by a mask",
+    lambda x, m: x[m],
+    [normal(3, 4), integers(3, 4, low=0, high=1) > 0],
+    lambda x, m: x[m],
+    order=1,
+)
+row("no rows by a mask", lambda x, m: x[m], [normal(5, 3), ~MASK & MASK], lambda x, m: x[m], order=1)
 row("rows of bools", lambda x, i: x[i], [integers(5, 3, dtype="bool"), np.array([1, 4])], lambda x, i: x[i])
 
 # ------------------------------------------------------------------------------------------ products
@@ -875,9 +887,8 @@ def test_inferred_types_are_the_real_ones(case):
         results = node.op.perform(*arrays)
         for out, concrete, result in zip(node.outputs, inferred, results, strict=True):
             assert (str(result.dtype), concrete.admits(result.shape)) == (concrete.dtype, True), node
-            assert None not in concrete.shape or isinstance(node.op, IfElse), (
-                node
-            )  # a value decides its shape
+            # Of these two a value decides the shape.
+            assert None not in concrete.shape or isinstance(node.op, IfElse | Nonzero), node
             assert out.dtype == concrete.dtype, node
             assert out.type.admits(result.shape), node
             known[out] = result
