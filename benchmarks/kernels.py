@@ -1,7 +1,8 @@
 """Measure convolutions and matrix products beside PyTorch's, on one thread.
 
-Run as ``python benchmarks/kernels.py [float64]``. The two sides of a row alternate within one run and are
-compared by their medians, for a shared machine is noisy; every result is checked. Packing is included.
+Run as ``python benchmarks/kernels.py [float64] [open]``; with `open`, convolutions serve images of any size.
+The two sides of a row alternate within one run and are compared by their medians, for a shared machine is
+noisy; every result is checked. Packing is included.
 """
 
 import ctypes
@@ -62,6 +63,7 @@ def aligned(elements, dtype):
 def bind(builder, plan, tasks, *words):
     """Return a function without arguments that runs all tasks of a kernel."""
     kernel = SIGNATURE(kernel_address(KernelSpec.of(builder, **plan.parameters)))
+    words += tuple(getattr(plan, "words", ()))
     scratch = aligned(getattr(plan, "scratch_bytes", 0), np.uint8)
     values = [word.ctypes.data if isinstance(word, np.ndarray) else word for word in words]
     arguments = (ctypes.c_int64 * len(words))(*values)
@@ -111,7 +113,7 @@ def row(name, operations, ours, theirs, result, expected):
     print(f"| {name} | {ours_rate:.0f} | {their_rate:.0f} | {others / seconds:.2f} |", flush=True)
 
 
-def convolution(n, channels, size, filters, taps, stride, pad, dtype):
+def convolution(n, channels, size, filters, taps, stride, pad, dtype, promised):
     """Measure a convolution and its gradients."""
     axis = ConvAxis(size, taps, pad, pad, stride, 1, False)
     geometry, outputs = ConvGeometry(channels, filters, axis, axis), axis.outputs
@@ -125,13 +127,13 @@ def convolution(n, channels, size, filters, taps, stride, pad, dtype):
         return target, bind("conv:pack", packing, packing.tasks(n), images, target, n)
 
     def correlation(images, gradient):
-        plan = Correlation(dtype, host(), geometry, gradient)
+        plan = Correlation(dtype, host(), geometry, gradient, promised=promised)
         target, pack = packed(plan.packing, images)
         out = np.empty((n, plan.outputs, *plan.output_shape), dtype)
         return out, in_turn(pack, bind("conv:correlate", plan, plan.tasks(n), target, w, out, n))
 
     def filter_gradient():
-        plan = FilterGradient(dtype, host(), geometry)
+        plan = FilterGradient(dtype, host(), geometry, promised=promised)
         images, pack_images = packed(plan.image_packing, x)
         pack_images()  # outside the measurement: the forward convolution has packed them
         gradient, pack = packed(plan.gradient_packing, dy)
@@ -185,12 +187,12 @@ def product(m, k, n, dtype):
 
 def main():
     """Print the table, for the dtype named on the command line or float32."""
-    dtype = sys.argv[1] if len(sys.argv) > 1 else "float32"
+    dtype, promised = ("float64" if "float64" in sys.argv else "float32"), "open" not in sys.argv
     if torch:
         torch.set_num_threads(1)
     print(f"{dtype}, GFLOP/s\n\n| operation | arignote | torch | ratio |\n|---|---|---|---|")
     for shape in CONVOLUTIONS:
-        convolution(*shape, dtype)
+        convolution(*shape, dtype, promised)
     for shape in PRODUCTS:
         product(*shape, dtype)
 

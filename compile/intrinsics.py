@@ -10,6 +10,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from arignote.compile.kernels.plan import PlanePlan, flat
+
+WORD = ir.IntType(64)
+TABLE = types.CPointer(types.int64)
+
 
 def pointer_to(dtype: str) -> Callable[..., Any]:
     """Make the function that reads a word as the address of an array.
@@ -64,7 +69,7 @@ advance: Any = intrinsic(_advance)
 
 
 def table_of(values: Sequence[int]) -> Callable[..., Any]:
-    """Make the function that looks a constant up by its index, which is not checked.
+    """Make the function that gives a table of constants.
 
     Parameters
     ----------
@@ -74,17 +79,53 @@ def table_of(values: Sequence[int]) -> Callable[..., Any]:
     Returns
     -------
     callable
-        ``(int64) -> int64``, for use inside compiled code.
+        ``() -> CPointer(int64)``, for use inside compiled code.
     """
-    word = ir.IntType(64)
 
     @intrinsic
-    def look_up(typingctx: Any, index: Any) -> Any:
+    def table(typingctx: Any) -> Any:
+        return TABLE(), lambda context, builder, signature, arguments: _constants(builder, values)
+
+    return table
+
+
+def sizes_of(plan: PlanePlan, after: int) -> Callable[..., Any]:
+    """Make the function that gives a kernel its sizes: constants, or words of its arguments.
+
+    Parameters
+    ----------
+    plan : PlanePlan
+        Says which sizes there are, and whether they are baked in.
+    after : int
+        How many words the other arguments are.
+
+    Returns
+    -------
+    callable
+        ``(args) -> sizes``, for use inside compiled code: the plan's named tuple, with an int64 for each
+        integer and a pointer to the first for each tuple.
+    """
+    sizes = plan.sizes
+    kinds = [TABLE if isinstance(size, tuple) else types.int64 for size in sizes]
+    result = types.BaseTuple.from_types(kinds, type(sizes))
+
+    @intrinsic
+    def read(typingctx: Any, args: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = cgutils.create_constant_array(word, [word(value) for value in values])
-            table = builder.bitcast(cgutils.global_constant(builder, "table", array), word.as_pointer())
-            return builder.load(builder.gep(table, arguments, source_etype=word), typ=word)
+            words, first = (_constants(builder, flat(sizes)), 0) if plan.promised else (arguments[0], after)
+            values = []
+            for size in sizes:
+                place = builder.gep(words, [WORD(first)], source_etype=WORD)
+                is_table = isinstance(size, tuple)
+                values.append(place if is_table else builder.load(place, typ=WORD))
+                first += len(size) if is_table else 1
+            return context.make_tuple(builder, result, values)
 
-        return types.int64(types.int64), codegen
+        return result(args), codegen
 
-    return look_up
+    return read
+
+
+def _constants(builder: Any, values: Sequence[int]) -> Any:
+    array = cgutils.create_constant_array(WORD, [WORD(value) for value in values])
+    return builder.bitcast(cgutils.global_constant(builder, "table", array), WORD.as_pointer())

@@ -24,7 +24,6 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 Value: TypeAlias = Any  # an llvmlite.ir.Value
-Taps: TypeAlias = Sequence[tuple[int, int]]
 
 INDEX = ir.IntType(64)
 LANE = ir.IntType(32)
@@ -169,11 +168,16 @@ def _clamped_rows(builder: Any, rows: int, valid: Value, stride: Value) -> list[
     return [INDEX(0), *(builder.mul(row, stride) for row in clamp)]
 
 
+def _word(builder: Any, words: Value, index: Value) -> Value:
+    """Read the integer at an index."""
+    return builder.load(builder.gep(words, [index], source_etype=INDEX), typ=INDEX)
+
+
 def _table(builder: Any, values: Sequence[int]) -> Callable[[Value], Value]:
     """Put integers into a table of constants; the result reads the one at an index."""
     array = cgutils.create_constant_array(INDEX, [INDEX(value) for value in values])
     table = builder.bitcast(cgutils.global_constant(builder, "table", array), INDEX.as_pointer())
-    return lambda index: builder.load(builder.gep(table, [index], source_etype=INDEX), typ=INDEX)
+    return lambda index: _word(builder, table, index)
 
 
 def _pointer(dtype: str) -> Any:
@@ -181,12 +185,18 @@ def _pointer(dtype: str) -> Any:
 
 
 def outer(
-    dtype: str, lanes: int, rows: int, vectors: int, variants: Sequence[Taps] = (((0, 0),),), *, masked: bool
+    dtype: str,
+    lanes: int,
+    rows: int,
+    vectors: int,
+    variants: Sequence[Sequence[int]] = ((0,),),
+    *,
+    masked: bool,
 ) -> Callable[..., Any]:
     """Make an outer tile: a block of ``rows`` by ``vectors · lanes`` sums.
 
     The reduction runs over `count` steps, which move the operands by `left_step` and `right_step` elements,
-    and within each over a list of taps: pairs of offsets of the left and of the right operand.
+    and within each over a list of taps: offsets of the left operand, and as many of the right one.
 
     Parameters
     ----------
@@ -194,35 +204,46 @@ def outer(
         ``"float32"`` or ``"float64"``.
     lanes, rows, vectors : int
         Shape of the tile.
-    variants : sequence of sequences of pairs of int
-        Lists of taps, of which each call picks one.
+    variants : sequence of sequences of int
+        The left operand's offsets of lists of taps, of which each call picks one.
     masked : bool
         Whether columns of the right operand beyond the valid ones must not be read.
 
     Returns
     -------
     callable
-        ``tile(variant, count, left, left_row, left_step, right, right_step, out, out_row, valid_rows,
-        valid_columns, accumulate)``, for use inside compiled code. Row i of the left operand begins at
-        ``left + i · left_row``; rows from `valid_rows` on (at least 1) are not read. Sums within the valid
-        rows and columns go to ``out[i · out_row + column]``, and start from what is there if `accumulate`.
+        ``tile(variant, count, left, left_row, left_step, right, right_offsets, right_step, out, out_row,
+        valid_rows, valid_columns, accumulate)``, for use inside compiled code. Row i of the left operand
+        begins at ``left + i · left_row``; rows from `valid_rows` on (at least 1) are not read. The right
+        operand's offsets are those of all variants, one list after the other. Sums within the valid rows and
+        columns go to ``out[i · out_row + column]``, and start from what is there if `accumulate`.
     """
     pointer, index = _pointer(dtype), types.int64
     signature = types.void(
-        index, index, pointer, index, index, pointer, index, pointer, index, index, index, types.boolean
+        index,
+        index,
+        pointer,
+        index,
+        index,
+        pointer,
+        types.CPointer(index),
+        index,
+        pointer,
+        index,
+        index,
+        index,
+        types.boolean,
     )
 
     def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
-        variant, count, left, left_row, left_step, right, right_step, *result = arguments
+        variant, count, left, left_row, left_step, right, right_offsets, right_step, *result = arguments
         out, out_row, valid_rows, valid_columns, accumulate = result
         simd = Vectors(builder, dtype, lanes)
         columns = [INDEX(j * lanes) for j in range(vectors)]
         column_masks = [simd.first(builder.sub(valid_columns, column)) for column in columns]
         row_masks = [simd.splat(builder.icmp_signed("<", INDEX(i), valid_rows)) for i in range(rows)]
         row_offsets = _clamped_rows(builder, rows, valid_rows, left_row)
-        left_offset, right_offset = (
-            _table(builder, offsets) for offsets in zip(*chain(*variants), strict=True)
-        )
+        left_offset = _table(builder, list(chain(*variants)))
         starts = _table(builder, [0, *running_totals(map(len, variants))])
         first_tap, last_tap = starts(variant), starts(builder.add(variant, INDEX(1)))
 
@@ -243,23 +264,20 @@ def outer(
             left_base = simd.at(left, builder.mul(index, left_step))
             right_base = simd.at(right, builder.mul(index, right_step))
 
-            def tap_at(left_offset: Value, right_offset: Value, sums: list[Value]) -> list[Value]:
+            def tap_at(number: Value, left_offset: Value, sums: list[Value]) -> list[Value]:
+                right_offset = _word(builder, right_offsets, number)
                 return tap(simd.at(left_base, left_offset), simd.at(right_base, right_offset), sums)
 
             if len(variants) == 1 and len(variants[0]) <= UNROLLED_TAPS:
-                for left_constant, right_constant in variants[0]:
-                    sums = tap_at(INDEX(left_constant), INDEX(right_constant), sums)
+                for number, offset in enumerate(variants[0]):
+                    sums = tap_at(INDEX(number), INDEX(offset), sums)
                 return sums
-            return repeat(
-                builder,
-                builder.sub(last_tap, first_tap),
-                sums,
-                lambda number, sums: tap_at(
-                    left_offset(builder.add(first_tap, number)),
-                    right_offset(builder.add(first_tap, number)),
-                    sums,
-                ),
-            )
+
+            def looped(index: Value, sums: list[Value]) -> list[Value]:
+                number = builder.add(first_tap, index)
+                return tap_at(number, left_offset(number), sums)
+
+            return repeat(builder, builder.sub(last_tap, first_tap), sums, looped)
 
         places = [
             (
@@ -284,6 +302,7 @@ def outer(
         left_row: Any,
         left_step: Any,
         right: Any,
+        right_offsets: Any,
         right_step: Any,
         out: Any,
         out_row: Any,
@@ -341,10 +360,7 @@ def inner(dtype: str, lanes: int, rows: int, columns: int, *, tail: bool) -> Cal
         simd = Vectors(builder, dtype, lanes)
         width = INDEX(lanes)
         row_offsets = _clamped_rows(builder, rows, valid_rows, left_row)
-        column_offsets = [
-            builder.load(builder.gep(right_offsets, [INDEX(j)], source_etype=INDEX), typ=INDEX)
-            for j in range(columns)
-        ]
+        column_offsets = [_word(builder, right_offsets, INDEX(j)) for j in range(columns)]
 
         def multiply_add(left: Value, right: Value, sums: list[Value], mask: Value = None) -> list[Value]:
             operands = [simd.load(simd.at(right, offset), mask) for offset in column_offsets]

@@ -84,10 +84,9 @@ def _masked(
     return builder.call(declared, operands)
 
 
-def _inside(builder: ir.IRBuilder, column: ir.Value, count: int, extent: int) -> ir.Value:
+def _inside(builder: ir.IRBuilder, column: ir.Value, count: int, extent: ir.Value) -> ir.Value:
     """Return the mask of those of `count` columns that lie in a row of `extent`."""
-    columns = _ramp(builder, column, count)
-    return builder.icmp_unsigned("<", columns, ir.Constant(columns.type, [extent] * count))
+    return builder.icmp_unsigned("<", _ramp(builder, column, count), _ramp(builder, extent, count, 0))
 
 
 def _address(builder: ir.IRBuilder, kind: Vector, row: ir.Value, column: ir.Value, span: ir.Type) -> ir.Value:
@@ -99,7 +98,7 @@ def _read(
     builder: ir.IRBuilder,
     kind: Vector,
     step: int,
-    extent: int,
+    extent: ir.Value,
     row: ir.Value,
     column: ir.Value,
     outside: float | None,
@@ -121,7 +120,7 @@ def _read(
 def _write(
     builder: ir.IRBuilder,
     kind: Vector,
-    extent: int,
+    extent: ir.Value,
     row: ir.Value,
     column: ir.Value,
     phases: Sequence[ir.Value],
@@ -154,7 +153,8 @@ class Windows:
     Most methods make a function for use inside compiled code. There a row is a pointer to its column 0, and
     `left` the first column of the first window, which may be negative.
 
-    Where `clipped` is true, what is read or written may reach over the ends of its row.
+    Where `clipped` is true, what is read or written may reach over the ends of its row. `columns` are those
+    of a row of the image, and `windows` are those along it.
 
     Parameters
     ----------
@@ -164,16 +164,12 @@ class Windows:
         Windows in a vector.
     size, step : int
         Columns of a window, and columns from one window to the next.
-    columns, windows : int
-        Columns of a row of the image, and windows along it.
     """
 
     dtype: str
     lanes: int
     size: int
     step: int
-    columns: int
-    windows: int
 
     @property
     def least(self) -> float:
@@ -224,7 +220,9 @@ class Windows:
         return no_maxima
 
     def larger(self, clipped: bool) -> Any:
-        """Make ``((maxima, places), row, row's flat index, left) -> (maxima, places)`` after one row more.
+        """Make ``((maxima, places), row, row's flat index, left, columns) -> (maxima, places)``.
+
+        That is the state after one row more.
 
         An element wins over what it is larger than, so that the first of equals stays; a NaN wins over all
         but another NaN.
@@ -241,57 +239,61 @@ class Windows:
             )
 
         @intrinsic
-        def larger(typingctx: Any, state: Any, row: Any, start: Any, left: Any) -> Any:
+        def larger(typingctx: Any, state: Any, row: Any, start: Any, left: Any, columns: Any) -> Any:
             def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-                state, row, start, left = arguments
+                state, row, start, left, columns = arguments
                 best, place = cgutils.unpack_tuple(builder, state, 2)
                 corner = builder.add(start, left)
-                for column, elements in self._columns(builder, row, left, self.least if clipped else None):
+                outside = self.least if clipped else None
+                for column, elements in self._columns(builder, row, left, columns, outside):
                     candidates = _ramp(builder, builder.add(corner, column), self.lanes, self.step)
                     won = wins(builder, elements, best)
                     best = builder.select(won, elements, best)
                     place = builder.select(won, candidates, place)
                 return context.make_tuple(builder, state_type, [best, place])
 
-            return state_type(state_type, row, INDEX, INDEX), generate
+            return state_type(state_type, row, INDEX, INDEX, INDEX), generate
 
         return larger
 
     def add(self, clipped: bool) -> Any:
-        """Make ``((sums,), row, row's flat index, left) -> (sums,)`` after one row more."""
+        """Make ``((sums,), row, row's flat index, left, columns) -> (sums,)`` after one row more."""
         state_type = types.UniTuple(self.vector, 1)
 
         @intrinsic
-        def add(typingctx: Any, state: Any, row: Any, start: Any, left: Any) -> Any:
+        def add(typingctx: Any, state: Any, row: Any, start: Any, left: Any, columns: Any) -> Any:
             def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-                state, row, _, left = arguments
+                state, row, _, left, columns = arguments
                 (total,) = cgutils.unpack_tuple(builder, state, 1)
-                for _, elements in self._columns(builder, row, left, 0.0 if clipped else None):
+                for _, elements in self._columns(builder, row, left, columns, 0.0 if clipped else None):
                     total = builder.fadd(total, elements)
                 return context.make_tuple(builder, state_type, [total])
 
-            return state_type(state_type, row, INDEX, INDEX), generate
+            return state_type(state_type, row, INDEX, INDEX, INDEX), generate
 
         return add
 
-    def scale(self, counted: tuple[int, int] | None) -> Any:
-        """Make ``((sums,), left, weight) -> (sums*weight,)``, the weight being divided as `_weights` says."""
+    def scale(self, counted: bool) -> Any:
+        """Make ``((sums,), left, weight, low, high) -> (sums*weight,)``.
+
+        If `counted`, the weight is divided by the number of columns of each window from `low` up to `high`.
+        """
         state_type = types.UniTuple(self.vector, 1)
 
         @intrinsic
-        def scale(typingctx: Any, state: Any, left: Any, weight: Any) -> Any:
+        def scale(typingctx: Any, state: Any, left: Any, weight: Any, low: Any, high: Any) -> Any:
             def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-                state, left, weight = arguments
+                state, left, weight, *bounds = arguments
                 (total,) = cgutils.unpack_tuple(builder, state, 1)
-                scaled = builder.fmul(total, self._weights(builder, left, weight, counted))
-                return context.make_tuple(builder, state_type, [scaled])
+                weights = self._weights(builder, left, weight, bounds if counted else None)
+                return context.make_tuple(builder, state_type, [builder.fmul(total, weights)])
 
-            return state_type(state_type, INDEX, getattr(types, self.dtype)), generate
+            return state_type(state_type, INDEX, getattr(types, self.dtype), INDEX, INDEX), generate
 
         return scale
 
     def return_to_maxima(self, clipped: bool) -> Any:
-        """Make ``(phases, values, positions, window, place) -> phases``, the transpose of `larger`.
+        """Make ``(phases, values, positions, window, windows, place) -> phases``, the transpose of `larger`.
 
         Adds to the phases of a span of the image what one row of windows, of these values and positions,
         holds for it. The span begins with the first column of `window`, at the flat index `place`.
@@ -301,14 +303,16 @@ class Windows:
 
         @intrinsic
         def return_to_maxima(
-            typingctx: Any, phases: Any, values: Any, positions: Any, window: Any, place: Any
+            typingctx: Any, phases: Any, values: Any, positions: Any, window: Any, windows: Any, place: Any
         ) -> Any:
             def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-                packed, values, positions, window, place = arguments
+                packed, values, positions, window, windows, place = arguments
                 phases = cgutils.unpack_tuple(builder, packed, self.step)
                 for earlier, first in self._holders(builder, window):
-                    (value,) = self._windows(builder, vector, values, first, 0.0 if clipped else None)
-                    (position,) = self._windows(builder, places, positions, first, -1 if clipped else None)
+                    (value,) = _read(builder, vector, 1, windows, values, first, 0.0 if clipped else None)
+                    (position,) = _read(
+                        builder, places, 1, windows, positions, first, -1 if clipped else None
+                    )
                     for phase in self._phases_of(earlier):
                         here = _ramp(builder, builder.add(place, place.type(phase)), self.lanes, self.step)
                         mine = builder.icmp_signed("==", position, here)
@@ -316,43 +320,55 @@ class Windows:
                         phases[phase] = builder.fadd(phases[phase], share)
                 return context.make_tuple(builder, result, phases)
 
-            return result(result, values, positions, INDEX, INDEX), generate
+            return result(result, values, positions, INDEX, INDEX, INDEX), generate
 
         return return_to_maxima
 
-    def spread(self, clipped: bool, counted: tuple[int, int] | None) -> Any:
-        """Make ``(phases, values, window, left, weight) -> phases``, the transpose of `add` and `scale`.
+    def spread(self, clipped: bool, counted: bool) -> Any:
+        """Make ``(phases, values, window, windows, left, weight, low, high) -> phases``.
 
-        Adds to the phases of a span of the image what a row of windows holds for it. The span begins with the
-        first column of `window`, which is `left`.
+        That is the transpose of `add` and `scale`: it adds to the phases of a span of the image what a row of
+        windows holds for it. The span begins with the first column of `window`, which is `left`.
         """
         vector = self.vector
         result = types.UniTuple(vector, self.step)
 
         @intrinsic
-        def spread(typingctx: Any, phases: Any, values: Any, window: Any, left: Any, weight: Any) -> Any:
+        def spread(
+            typingctx: Any,
+            phases: Any,
+            values: Any,
+            window: Any,
+            windows: Any,
+            left: Any,
+            weight: Any,
+            low: Any,
+            high: Any,
+        ) -> Any:
             def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-                packed, values, window, left, weight = arguments
+                packed, values, window, windows, left, weight, *bounds = arguments
                 phases = cgutils.unpack_tuple(builder, packed, self.step)
                 for earlier, first in self._holders(builder, window):
-                    (value,) = self._windows(builder, vector, values, first, 0.0 if clipped else None)
+                    (value,) = _read(builder, vector, 1, windows, values, first, 0.0 if clipped else None)
                     start = builder.sub(left, left.type(earlier * self.step))
-                    share = builder.fmul(value, self._weights(builder, start, weight, counted))
+                    weights = self._weights(builder, start, weight, bounds if counted else None)
+                    share = builder.fmul(value, weights)
                     for phase in self._phases_of(earlier):
                         phases[phase] = builder.fadd(phases[phase], share)
                 return context.make_tuple(builder, result, phases)
 
-            return result(result, values, INDEX, INDEX, getattr(types, self.dtype)), generate
+            number = getattr(types, self.dtype)
+            return result(result, values, INDEX, INDEX, INDEX, number, INDEX, INDEX), generate
 
         return spread
 
     def _columns(
-        self, builder: ir.IRBuilder, row: ir.Value, left: ir.Value, outside: float | None
+        self, builder: ir.IRBuilder, row: ir.Value, left: ir.Value, columns: ir.Value, outside: float | None
     ) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Yield the columns of the windows: how far from `left`, and the elements."""
         for first in range(0, self.size, self.step):
             start = builder.add(left, left.type(first))
-            phases = _read(builder, self.vector, self.step, self.columns, row, start, outside)
+            phases = _read(builder, self.vector, self.step, columns, row, start, outside)
             for phase, elements in enumerate(phases[: self.size - first]):
                 yield left.type(first + phase), elements
 
@@ -365,20 +381,14 @@ class Windows:
         """Return the phases of a span whose elements lie in the windows that begin so much earlier."""
         return range(min(self.step, self.size - earlier * self.step))
 
-    def _windows(
-        self, builder: ir.IRBuilder, kind: Vector, row: ir.Value, first: ir.Value, outside: float | None
-    ) -> list[ir.Value]:
-        """Return what a row has for the windows from `first` on."""
-        return _read(builder, kind, 1, self.windows, row, first, outside)
-
     def _weights(
-        self, builder: ir.IRBuilder, left: ir.Value, weight: ir.Value, counted: tuple[int, int] | None
+        self, builder: ir.IRBuilder, left: ir.Value, weight: ir.Value, counted: Sequence[ir.Value] | None
     ) -> ir.Value:
         """Return `weight` for each window, divided by the number of its columns in the range `counted`."""
         weights = _splat(builder, weight, self.lanes)
         if counted is None:
             return weights
-        low, high = (self.places.constant(bound) for bound in counted)
+        low, high = (_ramp(builder, bound, self.lanes, 0) for bound in counted)
         start = _ramp(builder, left, self.lanes, self.step)
         stop = builder.add(start, self.places.constant(self.size))
         start = builder.select(builder.icmp_signed("<", start, low), low, start)
@@ -404,17 +414,17 @@ def zeros(kind: Vector, count: int) -> Any:
     return zeros
 
 
-def write(kind: Vector, count: int, extent: int, clipped: bool) -> Any:
-    """Make ``(row, column, phases) -> None``: write a span of `count` phases to a row of `extent` columns."""
+def write(kind: Vector, count: int, clipped: bool) -> Any:
+    """Make ``(row, extent, column, phases) -> None``: write a span of `count` phases to a row of `extent`."""
 
     @intrinsic
-    def write(typingctx: Any, row: Any, column: Any, phases: Any) -> Any:
+    def write(typingctx: Any, row: Any, extent: Any, column: Any, phases: Any) -> Any:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            row, column, packed = arguments
+            row, extent, column, packed = arguments
             phases = cgutils.unpack_tuple(builder, packed, count)
             _write(builder, kind, extent, row, column, phases, clipped)
             return context.get_dummy_value()
 
-        return types.void(row, INDEX, types.UniTuple(kind, count)), generate
+        return types.void(row, INDEX, INDEX, types.UniTuple(kind, count)), generate
 
     return write

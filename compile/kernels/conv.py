@@ -26,13 +26,15 @@ by taps. As it adds products with those zeros, an infinite or NaN pixel may turn
 NaN than the definition does.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from arignote.compile.kernels.plan import Plan
+from arignote.compile.kernels.plan import TYPICAL, PlanePlan, promises_planes
 from arignote.compile.lowering import Plan as Steps
 from arignote.compile.lowering import lowers, shape_of
 from arignote.compile.simd import VectorUnit, host, tile_shape
@@ -43,6 +45,7 @@ from arignote.engine.ops.conv import Conv2d, Conv2dFilterGradient, Conv2dInputGr
 
 Kernel = Callable[[Any, Any, int, int], int]
 BLOCK_VECTORS = 64  # vectors of positions that a task of a correlation computes at a time
+EVEN_VECTORS = 48  # so many, which tiles of most widths divide, stand for a block of open extents
 CHUNK_POSITIONS = 1024  # positions over which a tile of a filter gradient adds up before it adds to memory
 
 
@@ -67,15 +70,24 @@ class PackedAxis:
     phases: int
     length: int
 
-    def copied(self, phase: int) -> tuple[int, int]:
-        """Return the range of elements of a phase that lie in the source."""
-        start = min(max(-((phase - self.low) // self.phases), 0), self.length)
-        stop = min(max(-((phase - self.low - self.extent) // self.phases), start), self.length)
-        return start, stop
+    @property
+    def typical(self) -> PackedAxis:
+        """The same for other extents: all of them are packed alike."""
+        return replace(self, extent=TYPICAL, length=TYPICAL)
+
+
+class PackingSizes(NamedTuple):
+    """The sizes of a :class:`Packing`."""
+
+    height: int
+    width: int
+    rows: int
+    pitch: int
+    channel_size: int
 
 
 @dataclass(frozen=True)
-class Packing(Plan):
+class Packing(PlanePlan):
     """Images as :func:`pack` lays them out: ``[image][channel][row phase][column phase][row][column]``.
 
     Arguments of the kernel: the addresses of the images and of the packed images, and the number of images.
@@ -99,14 +111,31 @@ class Packing(Plan):
     columns: PackedAxis
 
     @property
+    def typical(self) -> Packing:
+        """The same for typical planes; the kernel does without the number of channels."""
+        return replace(self, channels=1, rows=self.rows.typical, columns=self.columns.typical)
+
+    @property
+    def sizes(self) -> PackingSizes:
+        """Extents of the images, and of the packed images."""
+        return PackingSizes(
+            self.rows.extent, self.columns.extent, self.rows.length, self.pitch, self.channel_size
+        )
+
+    @property
     def pitch(self) -> int:
         """Elements from one row to the next."""
         return self.columns.length
 
     @property
+    def phase_size(self) -> int:
+        """Elements from one phase to the next."""
+        return self.rows.length * self.pitch
+
+    @property
     def channel_size(self) -> int:
         """Elements from one channel to the next."""
-        return -(-(self.phases * self.rows.length * self.pitch + self.lanes - 1) // self.lanes) * self.lanes
+        return -(-(self.phases * self.phase_size + self.lanes - 1) // self.lanes) * self.lanes
 
     @property
     def image_size(self) -> int:
@@ -170,6 +199,11 @@ class ConvAxis:
     flip: bool
 
     @property
+    def typical(self) -> ConvAxis:
+        """The same with at least `TYPICAL` outputs."""
+        return replace(self, extent=TYPICAL * self.stride + (self.taps - 1) * self.dilation)
+
+    @property
     def outputs(self) -> int:
         """Count the positions at which the filter lies within the padded image."""
         return (self.extent + self.low + self.high - (self.taps - 1) * self.dilation - 1) // self.stride + 1
@@ -200,7 +234,7 @@ class ConvAxis:
                 for tap in range(self.taps)
                 if (first + self.low - tap * self.dilation) % self.stride == 0
             ]
-            for first in range(min(self.stride, self.extent))
+            for first in range(self.stride)
         ]
         counts = [-(-(self.extent - first) // self.stride) for first in range(len(reads))]
         low = max(0, -min((offset for taps in reads for _, offset in taps), default=0))
@@ -231,10 +265,15 @@ class ConvGeometry:
     columns: ConvAxis
 
     @classmethod
-    def of(cls, parameters: tuple[Any, ...]) -> "ConvGeometry":
+    def of(cls, parameters: tuple[Any, ...]) -> ConvGeometry:
         """Read the geometry from a builder's parameter."""
         channels, filters, rows, columns = parameters
         return cls(channels, filters, ConvAxis(*rows), ConvAxis(*columns))
+
+    @property
+    def typical(self) -> ConvGeometry:
+        """The same for typical planes."""
+        return replace(self, rows=self.rows.typical, columns=self.columns.typical)
 
     @property
     def filter_size(self) -> int:
@@ -244,31 +283,36 @@ class ConvGeometry:
 
 def pack(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`Packing`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, pointer_to, table_of
+    from numba.extending import register_jitable
+
+    from arignote.compile.intrinsics import advance, pointer_to, sizes_of
 
     plan = Packing(**parameters | {axis: PackedAxis(*parameters[axis]) for axis in ("rows", "columns")})
-    height, width, low, pitch = plan.rows.extent, plan.columns.extent, plan.columns.low, plan.pitch
     row_phases, column_phases, phases = plan.rows.phases, plan.columns.phases, plan.phases
-    first_rows, last_rows = map(table_of, zip(*map(plan.rows.copied, range(row_phases)), strict=True))
-    first_columns, last_columns = map(
-        table_of, zip(*map(plan.columns.copied, range(column_phases)), strict=True)
-    )
-    top, size, channel_size = plan.rows.low, plan.rows.length * plan.pitch, plan.channel_size
-    pointer = pointer_to(plan.dtype)
+    top, left = plan.rows.low, plan.columns.low
+    pointer, sizes = pointer_to(plan.dtype), sizes_of(plan, after=3)
+
+    @register_jitable  # type: ignore[untyped-decorator]  # numba has no types
+    def copied(phase: int, phases: int, low: int, extent: int, length: int) -> tuple[int, int]:
+        """Return the range of elements of a phase of an axis that lie in the source."""
+        start = min(max(-((phase - low) // phases), 0), length)
+        return start, min(max(-((phase - low - extent) // phases), start), length)
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
+        height, width, rows, pitch, channel_size = sizes(args)
+        size = rows * pitch
         for task in range(begin, end):
             channel, phase = task // phases, task % phases
             a, b = phase // column_phases, phase % column_phases
             image = advance(pointer(args[0]), channel * height * width)
             packed = advance(pointer(args[1]), channel * channel_size + phase * size)
-            first_row, last_row = first_rows(a), last_rows(a)
-            first, last = first_columns(b), last_columns(b)
+            first_row, last_row = copied(a, row_phases, top, height, rows)
+            first, last = copied(b, column_phases, left, width, pitch)
             end = size if phase < phases - 1 else channel_size - phase * size
             for above in range(first_row * pitch):
                 packed[above] = 0
             for u in range(first_row, last_row):
-                source = advance(image, (u * row_phases + a - top) * width + b - low)
+                source = advance(image, (u * row_phases + a - top) * width + b - left)
                 target = advance(packed, u * pitch)
                 for v in range(first):
                     target[v] = 0
@@ -283,8 +327,22 @@ def pack(**parameters: Any) -> Kernel:
     return kernel
 
 
+class CorrelationSizes(NamedTuple):
+    """The sizes of a :class:`Correlation`."""
+
+    height: int
+    breadth: int
+    pitch: int
+    channel_size: int
+    image_size: int
+    row_block: int
+    row_blocks: int
+    block_size: int
+    offsets: tuple[int, ...]
+
+
 @dataclass(frozen=True)
-class Correlation(Plan):
+class Correlation(PlanePlan):
     """How a convolution, or the gradient of its input, is cut into tasks.
 
     A task computes one tile of filters over a block of rows of one image, into scratch memory at the packed
@@ -312,10 +370,30 @@ class Correlation(Plan):
 
     @classmethod
     def of(
-        cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...], gradient: bool
-    ) -> "Correlation":
+        cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...], gradient: bool, promised: bool
+    ) -> Correlation:
         """Read the plan from a builder's parameters."""
-        return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry), gradient)
+        return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry), gradient, promised=promised)
+
+    @property
+    def typical(self) -> Correlation:
+        """The same for typical planes."""
+        return replace(self, geometry=self.geometry.typical)
+
+    @property
+    def sizes(self) -> CorrelationSizes:
+        """Extents of the result, of the packed images and of a task, and where the taps read."""
+        packing = self.packing
+        return CorrelationSizes(
+            *self.output_shape,
+            packing.pitch,
+            packing.channel_size,
+            packing.image_size,
+            self.row_block,
+            self.row_blocks,
+            self.block_size,
+            tuple(offset for taps in self.taps for _, offset in taps),
+        )
 
     @property
     def lanes(self) -> int:
@@ -332,7 +410,7 @@ class Correlation(Plan):
         """How the images have to be packed."""
         (rows, _), (columns, _) = self._axes()
         channels = self.geometry.filters if self.gradient else self.geometry.channels
-        return Packing(self.dtype, self.lanes, channels, rows, columns)
+        return Packing(self.dtype, self.lanes, channels, rows, columns, promised=self.promised)
 
     @property
     def outputs(self) -> int:
@@ -356,12 +434,11 @@ class Correlation(Plan):
     def taps(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """For each pass, the offsets of its taps in a filter and in a packed channel."""
         packing = self.packing
-        phase_size = packing.rows.length * packing.pitch
 
         def offsets(row: tuple[int, int, int], column: tuple[int, int, int]) -> tuple[int, int]:
             (r, a, u), (s, b, v) = row, column
             phase = a * packing.columns.phases + b
-            return r * self.geometry.columns.taps + s, phase * phase_size + u * packing.pitch + v
+            return r * self.geometry.columns.taps + s, phase * packing.phase_size + u * packing.pitch + v
 
         return tuple(
             tuple(offsets(r, s) for r in rows.taps for s in columns.taps) for rows, columns in self.residues
@@ -382,8 +459,11 @@ class Correlation(Plan):
     @property
     def tile(self) -> tuple[int, int]:
         """Filters and vectors of positions of a register tile."""
-        columns = max(column.count for _, column in self.residues)
-        vectors = -(-((self.row_block - 1) * self.packing.pitch + columns) // self.lanes)
+        if self.promised:
+            columns = max(column.count for _, column in self.residues)
+            vectors = -(-((self.row_block - 1) * self.packing.pitch + columns) // self.lanes)
+        else:
+            vectors = EVEN_VECTORS
         return tile_shape(self.outputs, vectors, self.unit, column_loads=2)
 
     @property
@@ -404,61 +484,46 @@ class Correlation(Plan):
 
 def correlate(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`Correlation`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
+    from arignote.compile.intrinsics import advance, cast_to, pointer_to, sizes_of
     from arignote.compile.tile import outer
 
     plan = Correlation.of(**parameters)
-    (filters, vectors), block_size, outputs = plan.tile, plan.block_size, plan.outputs
-    width, pitch, row_block, row_blocks = (
-        vectors * plan.lanes,
-        plan.packing.pitch,
-        plan.row_block,
-        plan.row_blocks,
-    )
-    channels, channel_size, image_size = (
-        plan.packing.channels,
-        plan.packing.channel_size,
-        plan.packing.image_size,
-    )
-    height, breadth = plan.output_shape
-    tiles, even = -(-outputs // filters), outputs % filters == 0
+    (filters, vectors), outputs, channels = plan.tile, plan.outputs, plan.packing.channels
+    width, tiles, even = vectors * plan.lanes, -(-outputs // filters), outputs % filters == 0
     filter_step, channel_step = plan.geometry.channels * plan.geometry.filter_size, plan.geometry.filter_size
     if plan.gradient:
         filter_step, channel_step = channel_step, filter_step
     passes = len(plan.residues)
-    first_row, row_count = (
-        table_of([getattr(row, name) for row, _ in plan.residues]) for name in ("first", "count")
-    )
-    first_column, column_count = (
-        table_of([getattr(column, name) for _, column in plan.residues]) for name in ("first", "count")
-    )
     row_step, column_step = (residue.step for residue in plan.residues[0])
-    pointer, block_of = pointer_to(plan.dtype), cast_to(plan.dtype)
-    tile = outer(plan.dtype, plan.lanes, filters, vectors, plan.taps, masked=False)
+    left_offsets = [[offset for offset, _ in taps] for taps in plan.taps]
+    pointer, block_of, sizes = pointer_to(plan.dtype), cast_to(plan.dtype), sizes_of(plan, after=4)
+    tile = outer(plan.dtype, plan.lanes, filters, vectors, left_offsets, masked=False)
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
-        block = block_of(scratch)
+        block, size = block_of(scratch), sizes(args)
+        pitch, height, breadth = size.pitch, size.height, size.breadth
         for task in range(begin, end):
-            image, part = task // (row_blocks * tiles), task % (row_blocks * tiles)
-            top, first = part // tiles * row_block, part % tiles * filters
+            image, part = task // (size.row_blocks * tiles), task % (size.row_blocks * tiles)
+            top, first = part // tiles * size.row_block, part % tiles * filters
             weights = advance(pointer(args[1]), first * filter_step)
-            packed = advance(pointer(args[0]), image * image_size + top * pitch)
+            packed = advance(pointer(args[0]), image * size.image_size + top * pitch)
             result = advance(pointer(args[2]), (image * outputs + first) * height * breadth)
             valid = filters if even else min(filters, outputs - first)
             for number in range(passes):
-                rows, columns = min(row_block, row_count(number) - top), column_count(number)
+                # The residues of rows and columns, and how many rows and columns have them.
+                first_row, first_column = number // column_step, number % column_step
+                rows = min(size.row_block, (height - first_row + row_step - 1) // row_step - top)
+                columns = (breadth - first_column + column_step - 1) // column_step
                 for position in range(0, (rows - 1) * pitch + columns, width):
                     tile(
                         number, channels, weights, filter_step, channel_step,
-                        advance(packed, position), channel_size,
-                        advance(block, position), block_size, valid, width, False,
+                        advance(packed, position), size.offsets, size.channel_size,
+                        advance(block, position), size.block_size, valid, width, False,
                     )  # fmt: skip
                 for i in range(valid):
                     for u in range(rows):
-                        source = advance(block, i * block_size + u * pitch)
-                        row = (
-                            i * height + first_row(number) + (top + u) * row_step
-                        ) * breadth + first_column(number)
+                        source = advance(block, i * size.block_size + u * pitch)
+                        row = (i * height + first_row + (top + u) * row_step) * breadth + first_column
                         target = advance(result, row)
                         for v in range(columns):
                             target[v * column_step] = source[v]
@@ -467,8 +532,20 @@ def correlate(**parameters: Any) -> Kernel:
     return kernel
 
 
+class FilterGradientSizes(NamedTuple):
+    """The sizes of a :class:`FilterGradient`."""
+
+    pitch: int
+    phase_size: int
+    channel_size: int
+    image_size: int
+    gradient_channel: int
+    gradient_image: int
+    positions: int
+
+
 @dataclass(frozen=True)
-class FilterGradient(Plan):
+class FilterGradient(PlanePlan):
     """How the gradient of the filters is cut into tasks: blocks of tiles of filters by taps.
 
     Arguments of the kernel: the addresses of the packed images, of the packed gradient of the output and of
@@ -489,9 +566,30 @@ class FilterGradient(Plan):
     geometry: ConvGeometry
 
     @classmethod
-    def of(cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...]) -> "FilterGradient":
+    def of(
+        cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...], promised: bool
+    ) -> FilterGradient:
         """Read the plan from a builder's parameters."""
-        return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry))
+        return cls(dtype, VectorUnit(*unit), ConvGeometry.of(geometry), promised=promised)
+
+    @property
+    def typical(self) -> FilterGradient:
+        """The same for typical planes."""
+        return replace(self, geometry=self.geometry.typical)
+
+    @property
+    def sizes(self) -> FilterGradientSizes:
+        """Extents of the packed images and of the packed gradient."""
+        images, gradient = self.image_packing, self.gradient_packing
+        return FilterGradientSizes(
+            images.pitch,
+            images.phase_size,
+            images.channel_size,
+            images.image_size,
+            gradient.channel_size,
+            gradient.image_size,
+            self.positions,
+        )
 
     @property
     def lanes(self) -> int:
@@ -501,7 +599,8 @@ class FilterGradient(Plan):
     @property
     def image_packing(self) -> Packing:
         """How the images have to be packed: as the forward convolution reads them."""
-        return Correlation(self.dtype, self.unit, self.geometry, gradient=False).packing
+        forward = Correlation(self.dtype, self.unit, self.geometry, gradient=False, promised=self.promised)
+        return forward.packing
 
     @property
     def gradient_packing(self) -> Packing:
@@ -514,6 +613,7 @@ class FilterGradient(Plan):
             self.geometry.filters,
             PackedAxis(rows, 0, 1, rows),
             PackedAxis(columns, 0, 1, pitch),
+            promised=self.promised,
         )
 
     @property
@@ -557,31 +657,27 @@ class FilterGradient(Plan):
 
 def filter_gradient(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`FilterGradient`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, cast_to, pointer_to
+    from arignote.compile.intrinsics import advance, cast_to, pointer_to, sizes_of
     from arignote.compile.tile import fold, inner
 
     plan = FilterGradient.of(**parameters)
     (filters, columns), (filter_tiles, column_tiles) = plan.tile, plan.tiles
-    all_filters, all_columns, positions = plan.geometry.filters, plan.taps, plan.positions
+    all_filters, all_columns, filter_size = plan.geometry.filters, plan.taps, plan.geometry.filter_size
     height, width, tile_size = filters * filter_tiles, columns * column_tiles, filters * columns * plan.lanes
-    packing, gradient_packing = plan.image_packing, plan.gradient_packing
-    image_size, channel_size, pitch = packing.image_size, packing.channel_size, packing.pitch
-    gradient_image, gradient_channel = gradient_packing.image_size, gradient_packing.channel_size
-    filter_size, phase_size = plan.geometry.filter_size, packing.rows.length * pitch
     row_axis, column_axis = plan.geometry.rows, plan.geometry.columns
     row_stride, row_dilation = row_axis.stride, row_axis.dilation
     column_stride, column_dilation, breadth = column_axis.stride, column_axis.dilation, column_axis.taps
     (first_row, row_step), (first_column, column_step) = row_axis.order, column_axis.order
     offsets_bytes = plan.offsets_bytes
-    chunk = min(positions, CHUNK_POSITIONS)
-    group = max(1, CHUNK_POSITIONS // positions)
     pointer, sums_of, offsets_of = pointer_to(plan.dtype), cast_to(plan.dtype), cast_to("int64")
+    sizes = sizes_of(plan, after=4)
     tile = inner(plan.dtype, plan.lanes, filters, columns, tail=False)
     add_lanes = fold(plan.dtype, plan.lanes, filters * columns)
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         packed, gradient, result = pointer(args[0]), pointer(args[1]), pointer(args[2])
-        images = args[3]
+        images, size = args[3], sizes(args)
+        group = max(1, CHUNK_POSITIONS // size.positions)
         offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
         across = (all_columns + width - 1) // width
         for task in range(begin, end):
@@ -593,23 +689,25 @@ def filter_gradient(**parameters: Any) -> Kernel:
                 r = (first_row + row_step * (tap // breadth)) * row_dilation
                 s = (first_column + column_step * (tap % breadth)) * column_dilation
                 phase = r % row_stride * column_stride + s % column_stride
-                distance = r // row_stride * pitch + s // column_stride
-                offsets[j] = channel * channel_size + phase * phase_size + distance
-            for image in range(0, max(images, 1), group):
-                for position in range(0, positions, chunk):
+                distance = r // row_stride * size.pitch + s // column_stride
+                offsets[j] = channel * size.channel_size + phase * size.phase_size + distance
+            for number in range(max(1, (images + group - 1) // group)):
+                image = number * group
+                for position in range(0, size.positions, CHUNK_POSITIONS):
                     total = sums
+                    maps = advance(gradient, image * size.gradient_image + position)
                     for row in range(top, bottom, filters):
                         for column in range(left, right, columns):
                             tile(
                                 min(group, images - image),
-                                min(chunk, positions - position),
-                                advance(gradient, image * gradient_image + row * gradient_channel + position),
-                                gradient_channel,
-                                gradient_image,
+                                min(CHUNK_POSITIONS, size.positions - position),
+                                advance(maps, row * size.gradient_channel),
+                                size.gradient_channel,
+                                size.gradient_image,
                                 bottom - row,
-                                advance(packed, image * image_size + position),
+                                advance(packed, image * size.image_size + position),
                                 advance(offsets, column - left),
-                                image_size,
+                                size.image_size,
                                 total,
                                 image > 0 or position > 0,
                             )
@@ -647,9 +745,9 @@ def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...])
 
 def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
     """Add the step that packs images, unless they are packed so already; return the packed ones."""
-    spec = KernelSpec.of("conv:pack", **packing.parameters)
+    spec, extents = KernelSpec.of("conv:pack", **packing.parameters), (images.shape[0], *packing.words)
     for step in steps.steps:
-        if step.spec == spec and step.reads == (images,):
+        if step.spec == spec and step.reads == (images,) and step.arguments[2:] == extents:
             return step.writes[0]
     count = images.shape[0]
     target = steps.temporary(images.dtype, (packing.elements(count),))
@@ -658,7 +756,7 @@ def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
         node,
         reads=[images],
         writes=[target],
-        arguments=[images, target, count],
+        arguments=[images, target, *extents],
         tasks=packing.tasks(count),
     )
     return target
@@ -667,7 +765,8 @@ def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
 def _lower_correlation(
     steps: Steps, node: Apply, geometry: ConvGeometry, images: View, filters: View, gradient: bool
 ) -> None:
-    plan = Correlation(images.dtype, host(), geometry, gradient)
+    promised = promises_planes(node.inputs[1 if gradient else 0], node.outputs[0])
+    plan = Correlation(images.dtype, host(), geometry, gradient, promised=promised)
     target = steps.allocate(node.outputs[0])
     if not target.size:
         return
@@ -678,7 +777,7 @@ def _lower_correlation(
         node,
         reads=[packed, filters],
         writes=[target],
-        arguments=[packed, filters, target, count],
+        arguments=[packed, filters, target, count, *plan.words],
         tasks=plan.tasks(count),
         scratch=plan.scratch_bytes,
     )
@@ -688,9 +787,8 @@ def _lower_correlation(
 def lower_conv2d(steps: Steps, op: Conv2d, node: Apply) -> None:
     """Pack the images, and correlate."""
     images, filters = (steps.contiguous(x, node) for x in node.inputs)
-    _lower_correlation(
-        steps, node, _geometry(op, images.shape, filters.shape), images, filters, gradient=False
-    )
+    geometry = _geometry(op, images.shape, filters.shape)
+    _lower_correlation(steps, node, geometry, images, filters, gradient=False)
 
 
 @lowers(Conv2dInputGradient)
@@ -708,7 +806,8 @@ def lower_filter_gradient(steps: Steps, op: Conv2dFilterGradient, node: Apply) -
     target = steps.allocate(node.outputs[0])
     if not target.size:
         return
-    plan = FilterGradient(images.dtype, host(), _geometry(op, images.shape, target.shape))
+    geometry = _geometry(op, images.shape, target.shape)
+    plan = FilterGradient(images.dtype, host(), geometry, promised=promises_planes(*node.inputs[:2]))
     packed = _packed(steps, plan.image_packing, images, node)
     gradient = _packed(steps, plan.gradient_packing, maps, node)
     steps.step(
@@ -716,7 +815,7 @@ def lower_filter_gradient(steps: Steps, op: Conv2dFilterGradient, node: Apply) -
         node,
         reads=[packed, gradient],
         writes=[target],
-        arguments=[packed, gradient, target, images.shape[0]],
+        arguments=[packed, gradient, target, images.shape[0], *plan.words],
         tasks=plan.tasks(images.shape[0]),
         scratch=plan.scratch_bytes,
     )

@@ -84,14 +84,14 @@ class OuterProduct(Plan, _Product):
 
 def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Kernel:
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, cast_to, pointer_to
+    from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
     from arignote.compile.tile import outer
 
     plan = OuterProduct(dtype, VectorUnit(*unit), accumulate)
     (rows, vectors), width, masked = plan.tile, plan.width, plan.unit.masks_loads
     block = rows * plan.row_tiles
     pointer, panel_of = pointer_to(dtype), cast_to(dtype)
-    tile = outer(dtype, plan.lanes, rows, vectors, masked=masked)
+    tile, no_offset = outer(dtype, plan.lanes, rows, vectors, masked=masked), table_of([0])
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
@@ -118,6 +118,7 @@ def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Ker
                         a_row,
                         a_column,
                         right,
+                        no_offset(),
                         right_step,
                         advance(c, row * n + left),
                         n,

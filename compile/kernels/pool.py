@@ -1,8 +1,9 @@
 """Pooling: the maximum, sum or mean of each window of an image, and the transposes of these maps.
 
 All kernels treat images as planes, of which each is a task; how many there are (batch times channels) is not
-baked in. Window (p, q) covers the rows from ``p*stride - pad`` on and the columns likewise, as many as the
-window has; what lies outside the plane never is a maximum and adds nothing.
+baked in, nor are their extents where the graph does not promise them. Window (p, q) covers the rows from
+``p*stride - pad`` on and the columns likewise, as many as the window has; what lies outside the plane never
+is a maximum and adds nothing.
 
 The forward kernels make vectors of neighbouring windows of one row. The transposes do not scatter: every row
 of the image gathers, from the few windows over it, vectors of what they hold for it, and is written once.
@@ -11,8 +12,8 @@ of the image gathers, from the few windows over it, vectors of what they hold fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,17 +25,26 @@ from ..lowering import lowers, shape_of
 from ..simd import host
 from ..spec import KernelSpec
 from ..views import View
-from .plan import Plan
+from .plan import TYPICAL, PlanePlan, promises_planes
 
 if TYPE_CHECKING:
-    from ..windows import Windows
+    from ..windows import Vector, Windows
 
 Pair = tuple[int, int]
 Kernel = Callable[[Any, Any, int, int], int]
 
 
+class PoolSizes(NamedTuple):
+    """The sizes of a `PoolGeometry`."""
+
+    rows: int
+    columns: int
+    out_rows: int
+    out_columns: int
+
+
 @dataclass(frozen=True)
-class PoolGeometry(Plan):
+class PoolGeometry(PlanePlan):
     """The windows over a plane.
 
     Parameters
@@ -55,6 +65,17 @@ class PoolGeometry(Plan):
     out_rows: int
     out_columns: int
 
+    @property
+    def typical(self) -> PoolGeometry:
+        """The same windows over a typical plane."""
+        rows, columns = (TYPICAL * stride for stride in self.stride)
+        return replace(self, rows=rows, columns=columns, out_rows=TYPICAL, out_columns=TYPICAL)
+
+    @property
+    def sizes(self) -> PoolSizes:
+        """The extents of the plane, and of the windows."""
+        return PoolSizes(self.rows, self.columns, self.out_rows, self.out_columns)
+
     def along_row(self, dtype: str, count: int) -> Windows:
         """Return the vectors of windows along a row, for a loop over `count` of them."""
         from ..windows import Windows
@@ -63,63 +84,93 @@ class PoolGeometry(Plan):
             4, np.dtype(dtype).itemsize
         )  # no more than a register has int32 positions
         lanes = min(widest, 1 << max(count - 1, 0).bit_length())
-        return Windows(dtype, lanes, self.window[1], self.stride[1], self.columns, self.out_columns)
+        return Windows(dtype, lanes, self.window[1], self.stride[1])
 
-    def weights(self, mode: str) -> tuple[Callable[[int], float], Pair | None]:
-        """Return what the sum of a window is multiplied by, in two factors.
+    def weights(self, mode: str) -> Weights:
+        """Return what the sum of a window is multiplied by, as functions for compiled code.
 
         Parameters
         ----------
         mode : {'sum', 'average_inc_pad', 'average_exc_pad'}
-
-        Returns
-        -------
-        weight_at : callable
-            For compiled code: a window's first row to one factor.
-        counted : (int, int) or None
-            The range of columns by whose number in the window to divide; None if the first factor is all.
         """
         from numba.extending import register_jitable
 
-        if mode == "sum":
-            return register_jitable(lambda top: 1.0), None
         size_rows, size_columns = self.window
+        is_sum = mode == "sum"
         low_row, low_column = (-pad if mode == "average_inc_pad" else 0 for pad in self.pad)
-        high_row, high_column = self.rows - low_row, self.columns - low_column
-        last_left = (self.out_columns - 1) * self.stride[1] - self.pad[1]
-        all_whole = low_column <= -self.pad[1] and last_left + size_columns <= high_column
-        columns_of_all = size_columns if all_whole else 1
+        starts_whole, stride, pad = low_column <= -self.pad[1], self.stride[1], self.pad[1]
 
-        def weight_at(top):
-            return 1.0 / (columns_of_all * (min(top + size_rows, high_row) - max(top, low_row)))
+        @register_jitable
+        def whole(size):
+            last_left = (size.out_columns - 1) * stride - pad
+            return is_sum or (starts_whole and last_left + size_columns <= size.columns - low_column)
 
-        return register_jitable(weight_at), None if all_whole else (low_column, high_column)
+        @register_jitable
+        def weight_at(size, top):
+            if is_sum:
+                return 1.0
+            counted_rows = min(top + size_rows, size.rows - low_row) - max(top, low_row)
+            return 1.0 / (counted_rows * (size_columns if whole(size) else 1))
+
+        @register_jitable
+        def counted(size):
+            return low_column, size.columns - low_column
+
+        return Weights(weight_at, whole, counted)
+
+
+class Weights(NamedTuple):
+    """What the sum of a window is multiplied by, in two factors; functions for compiled code.
+
+    Parameters
+    ----------
+    weight_at : callable
+        ``(sizes, a window's first row)`` to one factor.
+    whole : callable
+        ``(sizes)`` to whether that factor is all.
+    counted : callable
+        ``(sizes)`` to the range of columns by whose number in the window to divide if it is not.
+    """
+
+    weight_at: Callable[[PoolSizes, int], float]
+    whole: Callable[[PoolSizes], bool]
+    counted: Callable[[PoolSizes], Pair]
 
 
 def _fold_windows(
-    g: PoolGeometry, dtype: str, windows: Windows, nothing: Any, fold: Callable[[bool], Any], finish: Any
+    g: PoolGeometry,
+    dtype: str,
+    arrays: int,
+    windows: Windows,
+    nothing: Any,
+    fold: Callable[[bool], Any],
+    finish: Any,
 ) -> Kernel:
     """Build a kernel that folds the rows of each window, for vectors of windows.
 
     Parameters
     ----------
+    arrays : int
+        How many addresses the kernel gets; the first is that of the images.
     nothing : callable
         ``(first row's flat index, left) -> state`` before any row.
     fold : callable
-        Of whether windows reach over the ends of a row, to ``(state, row, its flat index, left) -> state``.
+        Of whether windows reach over the ends of a row, to ``(state, row, its flat index, left, columns of
+        the row) -> state``.
     finish : callable
-        ``(args, row among all rows of windows, column, top, left, state)`` writes the results.
+        ``(args, sizes, row among all rows of windows, column, top, left, state)`` writes the results.
     """
-    from ..intrinsics import advance, pointer_to
+    from ..intrinsics import advance, pointer_to, sizes_of
 
-    rows, columns, out_rows, out_columns = g.rows, g.columns, g.out_rows, g.out_columns
     (window_rows, _), (stride_rows, stride_columns), (pad_rows, pad_columns) = g.window, g.stride, g.pad
-    elements = pointer_to(dtype)
+    elements, sizes = pointer_to(dtype), sizes_of(g, after=arrays)
     lanes, reach = windows.lanes, windows.reach
-    last_block = max(out_columns - lanes, 0)  # overlaps the one before it rather than the end of the row
     fold_inside, fold_clipped = fold(False), fold(True)
 
     def kernel(args, scratch, begin, end):
+        size = sizes(args)
+        rows, columns, out_rows, out_columns = size
+        last_block = max(out_columns - lanes, 0)  # overlaps the one before it rather than the end of the row
         for plane in range(begin, end):
             image = advance(elements(args[0]), plane * (rows * columns))
             for row in range(out_rows):
@@ -131,45 +182,50 @@ def _fold_windows(
                     state = nothing(first * columns, left)
                     if left >= 0 and left + reach <= columns:
                         for i in range(first, stop):
-                            state = fold_inside(state, advance(image, i * columns), i * columns, left)
+                            image_row = advance(image, i * columns)
+                            state = fold_inside(state, image_row, i * columns, left, columns)
                     else:
                         for i in range(first, stop):
-                            state = fold_clipped(state, advance(image, i * columns), i * columns, left)
-                    finish(args, plane * out_rows + row, column, top, left, state)
+                            image_row = advance(image, i * columns)
+                            state = fold_clipped(state, image_row, i * columns, left, columns)
+                    finish(args, size, plane * out_rows + row, column, top, left, state)
         return 0
 
     return kernel
 
 
 def _gather_windows(
-    g: PoolGeometry, dtype: str, windows: Windows, groups: int, image_word: int, gather: Callable[[bool], Any]
+    g: PoolGeometry, dtype: str, arrays: int, gather: Callable[[Windows, bool], Any]
 ) -> Kernel:
     """Build a kernel that adds up, for every element of an image, what the windows over it hold for it.
 
     Parameters
     ----------
-    groups : int
-        Spans of one stride from the padding's first column to the image's last.
-    image_word : int
-        Which argument of the kernel is the address of the images to write.
+    arrays : int
+        How many addresses the kernel gets; the last is that of the images to write.
     gather : callable
-        Of whether a vector of windows, or of their elements, reaches over the ends of its row, to
-        ``(args, phases, row among all rows of windows, top, first window, row, left) -> phases``.
+        Of the vectors of windows, and of whether one, or one of their elements, reaches over the ends of its
+        row, to ``(args, sizes, phases, row among all rows of windows, top, first window, row, left) ->
+        phases``.
     """
-    from ..intrinsics import advance, pointer_to
+    from ..intrinsics import advance, pointer_to, sizes_of
     from ..windows import write, zeros
 
-    rows, columns, out_rows, out_columns = g.rows, g.columns, g.out_rows, g.out_columns
     (window_rows, _), (stride_rows, stride_columns), (pad_rows, pad_columns) = g.window, g.stride, g.pad
-    elements = pointer_to(dtype)
+    elements, sizes, image_word = pointer_to(dtype), sizes_of(g, after=arrays), arrays - 1
+    windows = g.along_row(dtype, -(-(g.columns + pad_columns) // stride_columns))
     lanes, earlier, width = windows.lanes, windows.earlier, windows.lanes * stride_columns
-    last_block = max(groups - lanes, 0)
     nothing = zeros(windows.vector, stride_columns)
-    gather_inside, gather_clipped = gather(False), gather(True)
-    write_inside = write(windows.vector, stride_columns, columns, False)
-    write_clipped = write(windows.vector, stride_columns, columns, True)
+    gather_inside, gather_clipped = gather(windows, False), gather(windows, True)
+    write_inside = write(windows.vector, stride_columns, False)
+    write_clipped = write(windows.vector, stride_columns, True)
 
     def kernel(args, scratch, begin, end):
+        size = sizes(args)
+        rows, columns, out_rows, out_columns = size
+        # Spans of one stride from the padding's first column to the image's last.
+        groups = (columns + pad_columns + stride_columns - 1) // stride_columns
+        last_block = max(groups - lanes, 0)
         for plane in range(begin, end):
             for row in range(rows):
                 image_row = advance(elements(args[image_word]), (plane * rows + row) * columns)
@@ -183,18 +239,45 @@ def _gather_windows(
                     if inside and left >= 0 and left + width <= columns:
                         for i in range(first, stop):
                             top = i * stride_rows - pad_rows
-                            phases = gather_inside(args, phases, plane * out_rows + i, top, window, row, left)
-                        write_inside(image_row, left, phases)
+                            phases = gather_inside(
+                                args, size, phases, plane * out_rows + i, top, window, row, left
+                            )
+                        write_inside(image_row, columns, left, phases)
                     else:
                         for i in range(first, stop):
                             top = i * stride_rows - pad_rows
                             phases = gather_clipped(
-                                args, phases, plane * out_rows + i, top, window, row, left
+                                args, size, phases, plane * out_rows + i, top, window, row, left
                             )
-                        write_clipped(image_row, left, phases)
+                        write_clipped(image_row, columns, left, phases)
         return 0
 
     return kernel
+
+
+def _writer(dtype: str, kind: Vector) -> Any:
+    """Make ``(address, windows of a row, row among all rows of windows, column, vector) -> None``."""
+    from numba.extending import register_jitable
+
+    from ..intrinsics import advance, pointer_to
+    from ..windows import write
+
+    pointer, lanes, whole, clipped = (
+        pointer_to(dtype),
+        kind.lanes,
+        write(kind, 1, False),
+        write(kind, 1, True),
+    )
+
+    @register_jitable
+    def write_windows(address, out_columns, row, column, vector):
+        windows = advance(pointer(address), row * out_columns)
+        if lanes <= out_columns:
+            whole(windows, out_columns, column, (vector,))
+        else:
+            clipped(windows, out_columns, column, (vector,))
+
+    return write_windows
 
 
 def max_pool(*, dtype: str, **geometry: Any) -> Kernel:
@@ -212,23 +295,17 @@ def max_pool(*, dtype: str, **geometry: Any) -> Kernel:
     """
     from numba.extending import register_jitable
 
-    from ..intrinsics import advance, pointer_to
-    from ..windows import write
-
     g = PoolGeometry(**geometry)
-    out_columns = g.out_columns
-    windows = g.along_row(dtype, out_columns)
-    values, places = pointer_to(dtype), pointer_to("int32")
-    write_maxima = write(windows.vector, 1, out_columns, windows.lanes > out_columns)
-    write_places = write(windows.places, 1, out_columns, windows.lanes > out_columns)
+    windows = g.along_row(dtype, g.out_columns)
+    write_maxima, write_places = _writer(dtype, windows.vector), _writer("int32", windows.places)
 
     @register_jitable
-    def finish(args, row, column, top, left, state):
+    def finish(args, size, row, column, top, left, state):
         maxima, positions = state
-        write_maxima(advance(values(args[1]), row * out_columns), column, (maxima,))
-        write_places(advance(places(args[2]), row * out_columns), column, (positions,))
+        write_maxima(args[1], size.out_columns, row, column, maxima)
+        write_places(args[2], size.out_columns, row, column, positions)
 
-    return _fold_windows(g, dtype, windows, windows.no_maxima(), windows.larger, finish)
+    return _fold_windows(g, dtype, 3, windows, windows.no_maxima(), windows.larger, finish)
 
 
 def max_pool_gradient(*, dtype: str, **geometry: Any) -> Kernel:
@@ -249,23 +326,21 @@ def max_pool_gradient(*, dtype: str, **geometry: Any) -> Kernel:
     from ..intrinsics import advance, pointer_to
 
     g = PoolGeometry(**geometry)
-    columns, out_columns = g.columns, g.out_columns
-    groups = -(-(columns + g.pad[1]) // g.stride[1])
-    windows = g.along_row(dtype, groups)
     values, places = pointer_to(dtype), pointer_to("int32")
 
-    def gather(clipped: bool) -> Any:
+    def gather(windows: Windows, clipped: bool) -> Any:
         return_to_maxima = windows.return_to_maxima(clipped)
 
         @register_jitable
-        def gather(args, phases, window_row, top, window, row, left):
-            value_row = advance(values(args[0]), window_row * out_columns)
-            place_row = advance(places(args[1]), window_row * out_columns)
-            return return_to_maxima(phases, value_row, place_row, window, row * columns + left)
+        def gather(args, size, phases, window_row, top, window, row, left):
+            value_row = advance(values(args[0]), window_row * size.out_columns)
+            place_row = advance(places(args[1]), window_row * size.out_columns)
+            place = row * size.columns + left
+            return return_to_maxima(phases, value_row, place_row, window, size.out_columns, place)
 
         return gather
 
-    return _gather_windows(g, dtype, windows, groups, 2, gather)
+    return _gather_windows(g, dtype, 3, gather)
 
 
 def max_pool_gather(*, dtype: str, **geometry: Any) -> Kernel:
@@ -280,13 +355,14 @@ def max_pool_gather(*, dtype: str, **geometry: Any) -> Kernel:
     **geometry
         The fields of `PoolGeometry`.
     """
-    from ..intrinsics import advance, pointer_to
+    from ..intrinsics import advance, pointer_to, sizes_of
 
-    g = PoolGeometry(**geometry)
-    pixels, count = g.rows * g.columns, g.out_rows * g.out_columns
     elements, places = pointer_to(dtype), pointer_to("int32")
+    sizes = sizes_of(PoolGeometry(**geometry), after=3)
 
     def kernel(args, scratch, begin, end):
+        rows, columns, out_rows, out_columns = sizes(args)
+        pixels, count = rows * columns, out_rows * out_columns
         for plane in range(begin, end):
             image = advance(elements(args[0]), plane * pixels)
             positions = advance(places(args[1]), plane * count)
@@ -314,23 +390,24 @@ def sum_pool(*, dtype: str, mode: str, **geometry: Any) -> Kernel:
     """
     from numba.extending import register_jitable
 
-    from ..intrinsics import advance, pointer_to
-    from ..windows import write, zeros
+    from ..windows import zeros
 
     g = PoolGeometry(**geometry)
-    out_columns = g.out_columns
-    windows = g.along_row(dtype, out_columns)
-    values = pointer_to(dtype)
-    weight_at, counted = g.weights(mode)
-    scale = windows.scale(counted)
-    write_sums = write(windows.vector, 1, out_columns, windows.lanes > out_columns)
+    windows = g.along_row(dtype, g.out_columns)
+    weight_at, whole, counted = g.weights(mode)
+    scale, scale_counted = windows.scale(False), windows.scale(True)
+    write_sums = _writer(dtype, windows.vector)
 
     @register_jitable
-    def finish(args, row, column, top, left, state):
-        sums = scale(state, left, weight_at(top))
-        write_sums(advance(values(args[1]), row * out_columns), column, sums)
+    def finish(args, size, row, column, top, left, state):
+        weight, (low, high) = weight_at(size, top), counted(size)
+        if whole(size):
+            (sums,) = scale(state, left, weight, low, high)
+        else:
+            (sums,) = scale_counted(state, left, weight, low, high)
+        write_sums(args[1], size.out_columns, row, column, sums)
 
-    return _fold_windows(g, dtype, windows, zeros(windows.vector, 1), windows.add, finish)
+    return _fold_windows(g, dtype, 2, windows, zeros(windows.vector, 1), windows.add, finish)
 
 
 def sum_pool_gradient(*, dtype: str, mode: str, **geometry: Any) -> Kernel:
@@ -352,23 +429,23 @@ def sum_pool_gradient(*, dtype: str, mode: str, **geometry: Any) -> Kernel:
     from ..intrinsics import advance, pointer_to
 
     g = PoolGeometry(**geometry)
-    out_columns = g.out_columns
-    groups = -(-(g.columns + g.pad[1]) // g.stride[1])
-    windows = g.along_row(dtype, groups)
     values = pointer_to(dtype)
-    weight_at, counted = g.weights(mode)
+    weight_at, whole, counted = g.weights(mode)
 
-    def gather(clipped: bool) -> Any:
-        spread = windows.spread(clipped, counted)
+    def gather(windows: Windows, clipped: bool) -> Any:
+        spread, spread_counted = windows.spread(clipped, False), windows.spread(clipped, True)
 
         @register_jitable
-        def gather(args, phases, window_row, top, window, row, left):
-            value_row = advance(values(args[0]), window_row * out_columns)
-            return spread(phases, value_row, window, left, weight_at(top))
+        def gather(args, size, phases, window_row, top, window, row, left):
+            value_row = advance(values(args[0]), window_row * size.out_columns)
+            weight, (low, high) = weight_at(size, top), counted(size)
+            if whole(size):
+                return spread(phases, value_row, window, size.out_columns, left, weight, low, high)
+            return spread_counted(phases, value_row, window, size.out_columns, left, weight, low, high)
 
         return gather
 
-    return _gather_windows(g, dtype, windows, groups, 1, gather)
+    return _gather_windows(g, dtype, 2, gather)
 
 
 # ------------------------------------------------------------------------------------------- lowering
@@ -382,13 +459,16 @@ def _lower(
     writes: list[View] = [steps.allocate(x) for x in node.outputs]
     rows, columns = image[2:]
     out_rows, out_columns = (int(extent or 0) for extent in op.output_extents(image[2:]))
-    geometry = PoolGeometry(rows, columns, op.window, op.stride, op.pad, out_rows, out_columns)
+    promised = promises_planes(*(x for x in (*node.inputs, *node.outputs) if x.ndim))
+    geometry = PoolGeometry(
+        rows, columns, op.window, op.stride, op.pad, out_rows, out_columns, promised=promised
+    )
     steps.step(
         KernelSpec.of(f"pool:{kernel}", dtype=writes[0].dtype, **parameters, **geometry.parameters),
         node,
         reads=reads,
         writes=writes,
-        arguments=[*reads, *writes],
+        arguments=[*reads, *writes, *geometry.words],
         tasks=image[0] * image[1] if writes[0].size else 0,
     )
 

@@ -24,15 +24,16 @@ def call(builder, plan, tasks, *words, scratch=None):
     builder : str
         As in a kernel's name.
     plan
-        Gives `parameters`, and `scratch_bytes` where the kernel needs any.
+        Gives `parameters`, `words` where extents are open, and `scratch_bytes` where the kernel needs any.
     tasks : int
         How many to run.
     *words : ndarray or int
-        The kernel's arguments.
+        The kernel's arguments, before the plan's words.
     scratch : ndarray, optional
         Scratch memory, instead of new.
     """
     kernel = SIGNATURE(kernel_address(KernelSpec.of(builder, **plan.parameters)))
+    words += tuple(getattr(plan, "words", ()))
     values = (word.ctypes.data if isinstance(word, np.ndarray) else word for word in words)
     arguments = (ctypes.c_int64 * len(words))(*values)
     if scratch is None:
