@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 PIB = 1 << 50
 
 NETWORK = """
-import pickle, resource
+import gc, pickle, resource
 import numpy as np
 from arignote import function, grad, shared
 from arignote import tensor as T
@@ -49,6 +49,8 @@ print(peak() / before)
 
 FUNCTIONS = """
 def build_and_drop(number):
+    if number % 50 == 0:
+        gc.collect()  # graphs are cycles: when they are collected is chance
     step = network(mode=(None, "reference", "debug")[number % 10 if number % 10 < 3 else 0])
     step(images, labels)
     pickle.loads(pickle.dumps(step))(images, labels)
@@ -70,12 +72,14 @@ print(peak() / before)
     [
         pytest.param(STEPS, 2_000, 20_000, 1.01, id="steps"),
         pytest.param(STEPS, 50_000, 1_000_000, 1.01, id="a million steps", marks=pytest.mark.slow),
-        # A leak of 5 KiB a function would show; a collection that comes late does not.
-        pytest.param(FUNCTIONS, 100, 300, 1.02, id="functions"),
-        pytest.param(FUNCTIONS, 400, 10_000, 1.01, id="ten thousand functions", marks=pytest.mark.slow),
+        # Python's allocator takes memory by the MiB, now and then, until some thousands have come and gone.
+        pytest.param(FUNCTIONS, 100, 300, 1.03, id="functions"),
+        pytest.param(FUNCTIONS, 3_000, 10_000, 1.01, id="ten thousand functions", marks=pytest.mark.slow),
     ],
 )
-def test_memory_does_not_grow(program, warm_up, count, bound, start_python):
+def test_memory_does_not_grow(program, warm_up, count, bound, run_python, start_python):
+    # Compiling takes, and gives back, memory that would hide a leak: it is done in another process.
+    run_python(NETWORK + program.format(warm_up=20, count=0))
     process = start_python(NETWORK + program.format(warm_up=warm_up, count=count))
     output, errors = process.communicate(timeout=3600)
     assert errors == ""
