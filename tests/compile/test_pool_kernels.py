@@ -51,9 +51,12 @@ GEOMETRIES = [
 OPEN = [replace(g, promised=False) for g in GEOMETRIES]
 
 
-# A kernel takes a quarter of a second to build: float64 and the modes take turns.
-DTYPES = [("float32", g) for g in GEOMETRIES + OPEN] + [("float64", g) for g in GEOMETRIES[:1] + OPEN[4:5]]
-MEANS = [(("float64", "float32")[i % 2], MODES[i % 3], g) for i, g in enumerate(GEOMETRIES)]
+# A kernel takes a quarter of a second to build: float64 and the modes take turns. Open extents share kernels,
+# so these run with all geometries, and baked ones, of the same source, with every second.
+DTYPES = [("float32", g) for g in GEOMETRIES[::2] + OPEN] + [
+    ("float64", g) for g in GEOMETRIES[:1] + OPEN[4:5]
+]
+MEANS = [(("float64", "float32")[i % 2], MODES[i % 3], g) for i, g in enumerate(GEOMETRIES[::2])]
 MEANS += [("float32", MODES[i % 3], g) for i, g in enumerate(OPEN)]
 MEANS += [("float32", mode, g[i]) for i, mode, g in itertools.product((3, 7), MODES[1:], (GEOMETRIES, OPEN))]
 
@@ -160,11 +163,11 @@ def test_the_first_nan_wins_and_padding_never_does(dtype, g):
 
 
 @pytest.mark.parametrize(
-    "g", [g for g in GEOMETRIES if all(2 * p <= w for p, w in zip(g.pad, g.window, strict=True))], ids=name
+    "g", [g for g in OPEN if all(2 * p <= w for p, w in zip(g.pad, g.window, strict=True))], ids=name
 )
 def test_max_pool_is_pytorchs(g):
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
-    if g != whole(g.rows, g.columns, g.window, g.stride, g.pad):
+    if g.sizes != whole(g.rows, g.columns, g.window, g.stride, g.pad).sizes:
         pytest.skip("PyTorch counts clipped windows in its own way")
     x = images(g, "float32")
     expected = torch.nn.functional.max_pool2d(
