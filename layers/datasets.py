@@ -362,15 +362,15 @@ _FASHION_MNIST = _Published(
 
 _PACKAGED = (
     (
-        _Part("training-images-idx3-ubyte", (8_000, 28, 28), "800ef4619d68d1a494da770ad32c6aa0"),
-        _Part("training-labels-idx1-ubyte", (8_000,), "88283a5802bd2c3f8c25ec00b235df9d"),
+        _Part("training-images-idx3-ubyte", (8_000, 28, 28), "5761607a29acd7a5daba8cb79bb6eb50"),
+        _Part("training-labels-idx1-ubyte", (8_000,), "c24a1b493f22c1af0e2fbeb9cd5db7aa"),
     ),
     (
-        _Part("validation-images-idx3-ubyte", (1_000, 28, 28), "43160ce1b7ac942e98925509e46cd739"),
-        _Part("validation-labels-idx1-ubyte", (1_000,), "03dd4b24c1d1f62148ef552aebc2ad16"),
+        _Part("validation-images-idx3-ubyte", (1_000, 28, 28), "f8a6307bb122a3392344ebe82c855514"),
+        _Part("validation-labels-idx1-ubyte", (1_000,), "43e7996de983b5cfb6365778ce41cfde"),
     ),
     (
-        _Part("test-images-idx3-ubyte", (1_000, 28, 28), "a7a76fa961fb6a50e41a6d71bc616462"),
-        _Part("test-labels-idx1-ubyte", (1_000,), "325b9b842ec6fd30a324983e4ff54649"),
+        _Part("test-images-idx3-ubyte", (1_000, 28, 28), "f574d780fe4ac0260150ec3423c00f3b"),
+        _Part("test-labels-idx1-ubyte", (1_000,), "777d3b094b93fc009d45c93e0ed5e19b"),
     ),
 )

@@ -33,8 +33,11 @@ def draw(mnist: Path, output: Path) -> None:
         turn = _turns(labels[order])
         first = 0
         for part, of_each_class in parts.items():
-            # Mixed once more: the rarest class of MNIST would be all that is left at the end of the order.
-            chosen = random.permutation(order[(first <= turn) & (turn < first + of_each_class)])
+            chosen = order[(first <= turn) & (turn < first + of_each_class)]
+            if part == "training":
+                # MNIST's rarest class would be all that is left at the end of the order; and a program may
+                # well train on the digits as they come.
+                chosen = np.random.RandomState(SEED).permutation(chosen)
             first += of_each_class
             _write(output / f"{part}-images-idx3-ubyte.gz", images[chosen])
             _write(output / f"{part}-labels-idx1-ubyte.gz", labels[chosen])
