@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from arignote.compile.arena import Lifetime, place
 from arignote.compile.fusion import fuse
 from arignote.compile.kernels.elementwise import lower_group
-from arignote.compile.lowering import Plan, PlannedStep, data_inputs, lower, shape_of
+from arignote.compile.lowering import PlannedStep, Steps, data_inputs, lower, shape_of
 from arignote.compile.sizes import size_text
 from arignote.compile.specialize import Specialized
 from arignote.compile.views import Argument, Buffer, Result, Temporary, View, root
@@ -69,7 +69,7 @@ def build(
     shapes : mapping
         The shapes that the shared variables have before the call.
     """
-    plan = Plan(graph)
+    steps = Steps(graph)
     outputs, news = graph.outputs[:returned], graph.outputs[returned:]
     # A node that only decides a shape need not be computed: the shape is known.
     nodes = walk(graph.outputs, inputs_of=data_inputs)
@@ -81,18 +81,18 @@ def build(
     in_place = _in_place_updates(graph, outputs, news, updated, shapes, nodes, groups)
     results = [Result(shape_of(x), x.dtype) for x in outputs]
     renewed: dict[SharedVariable, Result] = {}
-    _set_destinations(plan, outputs, results, set(news))
+    _set_destinations(steps, outputs, results, set(news))
 
     for node in nodes:
         if node in groups:
             if node.outputs[0] not in in_place:
-                lower_group(plan, groups[node], node)
+                lower_group(steps, groups[node], node)
         elif node not in fused:
-            lower(plan, node)
+            lower(steps, node)
     for x, result in zip(outputs, results, strict=True):
         target = View.contiguous(result, x.dtype, result.shape)
-        if plan.view(x) != target:
-            plan.copy(plan.view(x), target, _node_of(x))
+        if steps.view(x) != target:
+            steps.copy(steps.view(x), target, _node_of(x))
 
     # From here on, shared variables are written to: first copies of values that are there already, then the
     # loops that compute in place, each of which reads no other variable that is written to.
@@ -102,19 +102,19 @@ def build(
             continue
         if shape_of(x) == shapes[variable]:
             target = View.contiguous(Argument(variable), x.dtype, shape_of(x))
-            late.append((_kept_from_writes(plan, x, updated), target, _node_of(x)))
+            late.append((_kept_from_writes(steps, x, updated), target, _node_of(x)))
         else:
             renewed[variable] = Result(shape_of(x), x.dtype)
-            plan.copy(plan.view(x), View.contiguous(renewed[variable], x.dtype, shape_of(x)), _node_of(x))
+            steps.copy(steps.view(x), View.contiguous(renewed[variable], x.dtype, shape_of(x)), _node_of(x))
     for x, variable in in_place.items():
-        plan.set_destination(x, View.contiguous(Argument(variable), x.dtype, shape_of(x)))
+        steps.set_destination(x, View.contiguous(Argument(variable), x.dtype, shape_of(x)))
         assert x.owner is not None
-        lower_group(plan, groups[x.owner], x.owner)
+        lower_group(steps, groups[x.owner], x.owner)
     for source, target, node in late:
-        plan.copy(source, target, node)
+        steps.copy(source, target, node)
 
-    arena = place(_lifetimes(plan.steps))
-    built = Built(plan.steps, results, renewed, arena)
+    arena = place(_lifetimes(steps.planned))
+    built = Built(steps.planned, results, renewed, arena)
     if built.nbytes > sys.maxsize:  # no address reaches that far, and kernels do not count as far
         raise allocation_error(built)
     return built
@@ -150,12 +150,12 @@ def _node_of(x: Variable) -> Apply:
 
 
 def _set_destinations(
-    plan: Plan, outputs: Sequence[Variable], results: Sequence[Result], news: set[Variable]
+    steps: Steps, outputs: Sequence[Variable], results: Sequence[Result], news: set[Variable]
 ) -> None:
     """Let steps write what is returned into the returned array, unless it is needed in another place too."""
     for x, result in zip(outputs, results, strict=True):
         if x.owner is not None and x not in news and outputs.count(x) == 1:
-            plan.set_destination(x, View.contiguous(result, x.dtype, result.shape))
+            steps.set_destination(x, View.contiguous(result, x.dtype, result.shape))
 
 
 def _in_place_updates(
@@ -201,12 +201,12 @@ def _source(graph: Specialized, x: Variable) -> Variable | None:
     return graph.sources.get(x)
 
 
-def _kept_from_writes(plan: Plan, x: Variable, updated: Sequence[SharedVariable]) -> View:
+def _kept_from_writes(steps: Steps, x: Variable, updated: Sequence[SharedVariable]) -> View:
     """Return a view of a new value that no write to a shared variable changes, copied where it has to be."""
-    view = plan.view(x)
+    view = steps.view(x)
     buffer = root(view.buffer)
     if isinstance(buffer, Argument) and buffer.variable in updated:
-        return plan.copy(view, plan.temporary(view.dtype, view.shape), _node_of(x))
+        return steps.copy(view, steps.temporary(view.dtype, view.shape), _node_of(x))
     return view
 
 

@@ -1,6 +1,6 @@
 """From nodes to steps: what each op becomes.
 
-A *lowering* is a function that takes the plan under construction and a node, and either names the view that
+A *lowering* is a function that takes the steps so far and a node, and either names the view that
 the node's output is, or adds steps that compute it. Each lives beside the kernels it uses, in `kernels/`.
 """
 
@@ -27,7 +27,7 @@ Diagnosis = Callable[[Sequence[np.ndarray], int], GraphError]
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One kernel of a plan.
+    """One kernel of a program under construction.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class PlannedStep:
         return _unsized(self.node.op)
 
 
-class Plan:
+class Steps:
     """The steps of a program under construction, and the view of every variable that has one.
 
     Parameters
@@ -77,7 +77,7 @@ class Plan:
 
     def __init__(self, graph: Specialized) -> None:
         self.graph = graph
-        self.steps: list[PlannedStep] = []
+        self.planned: list[PlannedStep] = []
         self.views: dict[Variable, View] = {}
         self._destinations: dict[Variable, View] = {}
 
@@ -138,7 +138,7 @@ class Plan:
     ) -> None:
         """Add a step; one without tasks is left out."""
         if tasks > 0:
-            self.steps.append(
+            self.planned.append(
                 PlannedStep(
                     spec,
                     tuple(arguments),
@@ -169,8 +169,8 @@ def promised_shape(x: Variable, otherwise: Shape | None = None) -> Shape:
     return promised
 
 
-#: Takes the plan, the op and the node; the op is the node's, or what a `Sized` wraps.
-Lowering = Callable[[Plan, Any, Apply], None]
+#: Takes the steps, the op and the node; the op is the node's, or what a `Sized` wraps.
+Lowering = Callable[[Steps, Any, Apply], None]
 
 
 @dataclass(frozen=True)
@@ -203,10 +203,10 @@ def is_native(op: Op) -> bool:
     return _find(op) is not None
 
 
-def lower(plan: Plan, node: Apply) -> None:
-    """Add what a node becomes to the plan."""
+def lower(steps: Steps, node: Apply) -> None:
+    """Add what a node becomes to the steps."""
     op = _unsized(node.op)
-    _registered(op).lower(plan, op, node)
+    _registered(op).lower(steps, op, node)
 
 
 def data_inputs(node: Apply) -> list[Variable]:

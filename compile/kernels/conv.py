@@ -35,8 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arignote.compile.kernels.plan import TYPICAL, PlanePlan, promises_planes
-from arignote.compile.lowering import Plan as Steps
-from arignote.compile.lowering import lowers, shape_of
+from arignote.compile.lowering import Steps, lowers, shape_of
 from arignote.compile.simd import VectorUnit, host, tile_shape
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
@@ -279,6 +278,12 @@ class ConvGeometry:
     def filter_size(self) -> int:
         """Count the taps of one filter over one channel."""
         return self.rows.taps * self.columns.taps
+
+    @property
+    def flops(self) -> int:
+        """Count the multiplications and additions of one image, forward or in either gradient."""
+        maps = self.filters * self.rows.outputs * self.columns.outputs
+        return 2 * maps * self.channels * self.filter_size
 
 
 def pack(**parameters: Any) -> Kernel:
@@ -746,7 +751,7 @@ def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...])
 def _packed(steps: Steps, packing: Packing, images: View, node: Apply) -> View:
     """Add the step that packs images, unless they are packed so already; return the packed ones."""
     spec, extents = KernelSpec.of("conv:pack", **packing.parameters), (images.shape[0], *packing.words)
-    for step in steps.steps:
+    for step in steps.planned:
         if step.spec == spec and step.reads == (images,) and step.arguments[2:] == extents:
             return step.writes[0]
     count = images.shape[0]
@@ -780,6 +785,7 @@ def _lower_correlation(
         arguments=[packed, filters, target, count, *plan.words],
         tasks=plan.tasks(count),
         scratch=plan.scratch_bytes,
+        flops=count * geometry.flops,
     )
 
 
@@ -818,4 +824,5 @@ def lower_filter_gradient(steps: Steps, op: Conv2dFilterGradient, node: Apply) -
         arguments=[packed, gradient, target, images.shape[0], *plan.words],
         tasks=plan.tasks(images.shape[0]),
         scratch=plan.scratch_bytes,
+        flops=images.shape[0] * geometry.flops,
     )

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arignote.compile.kernels.plan import Plan
-from arignote.compile.lowering import Plan as Steps
-from arignote.compile.lowering import lowers, promised_shape
+from arignote.compile.lowering import Steps, lowers, promised_shape
 from arignote.compile.simd import VectorUnit, host, tile_shape
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from arignote.compile.lowering import Plan, lowers, promised_shape, shape_of
+from arignote.compile.lowering import Steps, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply, Op, Variable
@@ -75,7 +75,7 @@ def expression(op: Elementwise, arguments: Sequence[str], dtypes: Sequence[str])
 
 
 def emit_loop(
-    plan: Plan,
+    steps: Steps,
     node: Apply,
     formula: Formula,
     result: str,
@@ -88,7 +88,7 @@ def emit_loop(
 
     Parameters
     ----------
-    plan, node
+    steps, node
         What the step belongs to.
     formula : Formula
         Its operands have the shape of the iteration space.
@@ -147,7 +147,7 @@ def emit_loop(
     words.extend(
         stride for operand in zip(*(each for _, each, _ in order), strict=True) for stride in operand
     )
-    plan.step(
+    steps.step(
         spec,
         node,
         reads=formula.operands,
@@ -186,7 +186,7 @@ def collapse(
     return dims or [(1, (0,) * len(strides), bool(reduced) and len(reduced) == len(shape))]
 
 
-def lower_group(plan: Plan, members: Sequence[Apply], root: Apply) -> None:
+def lower_group(steps: Steps, members: Sequence[Apply], root: Apply) -> None:
     """Add the step of a fused group: elementwise nodes, and the reduction at its end if the root is one."""
     reduction = root.op if isinstance(root.op, Reduction) else None
     space = root.inputs[0] if reduction is not None else root.outputs[0]
@@ -194,20 +194,20 @@ def lower_group(plan: Plan, members: Sequence[Apply], root: Apply) -> None:
     formula = Formula()
     for member in members:
         if isinstance(member.op, Elementwise):
-            arguments = [_element(plan, formula, x, shape, promised) for x in member.inputs]
+            arguments = [_element(steps, formula, x, shape, promised) for x in member.inputs]
             formula.names[member.outputs[0]] = formula.add(
                 member.op, arguments, [x.dtype for x in member.inputs]
             )
-    result = _element(plan, formula, space, shape, promised)
+    result = _element(steps, formula, space, shape, promised)
     ones = [axis for axis, extent in enumerate(promised) if extent == 1]
-    emit_loop(plan, root, formula, result, shape, plan.allocate(root.outputs[0]), reduction, ones)
+    emit_loop(steps, root, formula, result, shape, steps.allocate(root.outputs[0]), reduction, ones)
 
 
-def _element(plan: Plan, formula: Formula, x: Variable, shape: Sequence[int], promised: Shape) -> str:
+def _element(steps: Steps, formula: Formula, x: Variable, shape: Sequence[int], promised: Shape) -> str:
     """Return the name of a variable's element: a line's, or an operand's."""
     if x in formula.names:
         return formula.names[x]
-    view = plan.view(x)
+    view = steps.view(x)
     if view.size == 1 and len(view.shape) != len(shape):
         view = view.shuffled(("x",) * len(shape))
     elif None in promised:
@@ -219,21 +219,21 @@ def _element(plan: Plan, formula: Formula, x: Variable, shape: Sequence[int], pr
     return formula.operand(view.broadcast(shape))
 
 
-def copy(plan: Plan, source: View, target: View, node: Apply) -> None:
+def copy(steps: Steps, source: View, target: View, node: Apply) -> None:
     """Add a step that copies one view to another of the same shape."""
     formula = Formula()
-    emit_loop(plan, node, formula, formula.operand(source), source.shape, target)
+    emit_loop(steps, node, formula, formula.operand(source), source.shape, target)
 
 
-def fill(plan: Plan, number: str, target: View, node: Apply) -> None:
+def fill(steps: Steps, number: str, target: View, node: Apply) -> None:
     """Add a step that fills a view with a number."""
-    emit_loop(plan, node, Formula(), f"{target.dtype}({number})", target.shape, target)
+    emit_loop(steps, node, Formula(), f"{target.dtype}({number})", target.shape, target)
 
 
 @lowers(Elementwise, Sum, Prod, Max, Min)
-def lower_single(plan: Plan, op: Op, node: Apply) -> None:
+def lower_single(steps: Steps, op: Op, node: Apply) -> None:
     """Lower a node that is in no larger group."""
-    lower_group(plan, [node], node)
+    lower_group(steps, [node], node)
 
 
 def loop(

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from arignote.compile.kernels.elementwise import compile_source, fill
-from arignote.compile.lowering import Plan, lowers, shape_of
+from arignote.compile.lowering import Steps, lowers, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View, Window
 from arignote.engine.errors import GraphError
@@ -26,29 +26,31 @@ from arignote.engine.ops.index import (
 
 
 @lowers(Subtensor)
-def lower_subtensor(plan: Plan, op: Subtensor, node: Apply) -> None:
+def lower_subtensor(steps: Steps, op: Subtensor, node: Apply) -> None:
     """View a part of the array, at an offset that may only be known at the call."""
-    view = plan.view(node.inputs[0])
-    plan.alias(node.outputs[0], _part(plan, view, op.pattern, node.inputs[1:], shape_of(node.outputs[0])))
+    view = steps.view(node.inputs[0])
+    steps.alias(node.outputs[0], _part(steps, view, op.pattern, node.inputs[1:], shape_of(node.outputs[0])))
 
 
 @lowers(SubtensorGradient)
-def lower_subtensor_gradient(plan: Plan, op: SubtensorGradient, node: Apply) -> None:
+def lower_subtensor_gradient(steps: Steps, op: SubtensorGradient, node: Apply) -> None:
     """Fill with zeros, and copy the values to their part."""
-    values, bounds = plan.view(node.inputs[0]), node.inputs[1 + op.ndim :]
-    target = plan.allocate(node.outputs[0])
-    fill(plan, "0", target, node)
-    plan.copy(values, _part(plan, target, op.pattern, bounds, values.shape), node)
+    values, bounds = steps.view(node.inputs[0]), node.inputs[1 + op.ndim :]
+    target = steps.allocate(node.outputs[0])
+    fill(steps, "0", target, node)
+    steps.copy(values, _part(steps, target, op.pattern, bounds, values.shape), node)
 
 
-def _part(plan: Plan, view: View, pattern: Pattern, bounds: Sequence[Variable], shape: Sequence[int]) -> View:
+def _part(
+    steps: Steps, view: View, pattern: Pattern, bounds: Sequence[Variable], shape: Sequence[int]
+) -> View:
     """Return the view of the part of a view that a pattern and its bounds stand for."""
     known = [known_integer(bound) for bound in bounds]
     index = resolve(pattern, known)
     if None not in index:
         return view.sliced(cast("list[int | slice]", index))
 
-    sources = [plan.graph.sources.get(bound) for bound in bounds]
+    sources = [steps.graph.sources.get(bound) for bound in bounds]
 
     def offset_of(integers: Mapping[Variable, int]) -> int:
         values = [
@@ -82,13 +84,13 @@ def _steps(pattern: Pattern, bounds: Sequence[Variable]) -> list[int | None]:
 
 
 @lowers(Gather)
-def lower_gather(plan: Plan, op: Gather, node: Apply) -> None:
+def lower_gather(steps: Steps, op: Gather, node: Apply) -> None:
     """Copy the rows that the vectors point at."""
-    array, *indices = (plan.contiguous(x, node) for x in node.inputs)
-    target = plan.allocate(node.outputs[0])
+    array, *indices = (steps.contiguous(x, node) for x in node.inputs)
+    target = steps.allocate(node.outputs[0])
     row = math.prod(array.shape[len(indices) :])
     length = target.shape[0]
-    plan.step(
+    steps.step(
         KernelSpec.of("index:gather", dtype=array.dtype, indices=tuple(view.dtype for view in indices)),
         node,
         reads=[array, *indices],
@@ -100,14 +102,14 @@ def lower_gather(plan: Plan, op: Gather, node: Apply) -> None:
 
 
 @lowers(ScatterAdd)
-def lower_scatter_add(plan: Plan, op: ScatterAdd, node: Apply) -> None:
+def lower_scatter_add(steps: Steps, op: ScatterAdd, node: Apply) -> None:
     """Copy the array, and add each row of the values where the vectors point."""
-    array = plan.view(node.inputs[0])
-    values, *indices = (plan.contiguous(x, node) for x in node.inputs[1:])
-    target = plan.allocate(node.outputs[0])
-    plan.copy(array, target, node)
+    array = steps.view(node.inputs[0])
+    values, *indices = (steps.contiguous(x, node) for x in node.inputs[1:])
+    target = steps.allocate(node.outputs[0])
+    steps.copy(array, target, node)
     row = math.prod(target.shape[len(indices) :])
-    plan.step(
+    steps.step(
         KernelSpec.of("index:scatter_add", dtype=target.dtype, indices=tuple(view.dtype for view in indices)),
         node,
         reads=[values, *indices, target],

@@ -20,8 +20,7 @@ import numpy as np
 from arignote.engine.graph import Apply
 from arignote.engine.ops.pool import MaxPick, MaxPool, MaxUnpool, Pooling, SumPool, SumUnpool
 
-from ..lowering import Plan as Steps
-from ..lowering import lowers, shape_of
+from ..lowering import Steps, lowers, shape_of
 from ..simd import host
 from ..spec import KernelSpec
 from ..views import View

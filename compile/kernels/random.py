@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from arignote.compile.kernels.elementwise import compile_source
-from arignote.compile.lowering import Plan, lowers, shape_of
+from arignote.compile.lowering import Steps, lowers, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.engine.graph import Apply
 from arignote.engine.ops.random import PARITY, ROTATIONS, ROUNDS, Uniform
@@ -15,12 +15,12 @@ TASK = 1024  # numbers of a task
 
 
 @lowers(Uniform)
-def lower_uniform(plan: Plan, op: Uniform, node: Apply) -> None:
+def lower_uniform(steps: Steps, op: Uniform, node: Apply) -> None:
     """Draw the sample, and count the state on."""
-    state = plan.contiguous(node.inputs[0], node)
-    sample, advanced = (plan.allocate(x) for x in node.outputs)
+    state = steps.contiguous(node.inputs[0], node)
+    sample, advanced = (steps.allocate(x) for x in node.outputs)
     count = math.prod(shape_of(node.outputs[0]))
-    plan.step(
+    steps.step(
         KernelSpec.of(
             "random:uniform", dtype=sample.dtype, rotations=ROTATIONS, rounds=ROUNDS, parity=PARITY
         ),
@@ -30,7 +30,7 @@ def lower_uniform(plan: Plan, op: Uniform, node: Apply) -> None:
         arguments=[sample, state, count],
         tasks=-(-count // TASK),
     )
-    plan.step(
+    steps.step(
         KernelSpec.of("random:advance"),
         node,
         reads=[state],

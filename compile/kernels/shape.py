@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from arignote.compile.kernels.elementwise import Formula, compile_source, emit_loop
-from arignote.compile.lowering import Plan, lowers, promised_shape, shape_of
+from arignote.compile.lowering import Steps, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Literal, View
 from arignote.engine.graph import Apply
@@ -18,63 +18,63 @@ TASK = 1024  # elements of a task
 
 
 @lowers(DimShuffle)
-def lower_dimshuffle(plan: Plan, op: DimShuffle, node: Apply) -> None:
+def lower_dimshuffle(steps: Steps, op: DimShuffle, node: Apply) -> None:
     """View the array with its axes in another order."""
-    plan.alias(node.outputs[0], plan.view(node.inputs[0]).shuffled(op.pattern))
+    steps.alias(node.outputs[0], steps.view(node.inputs[0]).shuffled(op.pattern))
 
 
 @lowers(Reshape)
-def lower_reshape(plan: Plan, op: Reshape, node: Apply) -> None:
+def lower_reshape(steps: Steps, op: Reshape, node: Apply) -> None:
     """View the array, contiguous or made so, in another shape."""
-    plan.alias(node.outputs[0], plan.contiguous(node.inputs[0], node).reshaped(shape_of(node.outputs[0])))
+    steps.alias(node.outputs[0], steps.contiguous(node.inputs[0], node).reshaped(shape_of(node.outputs[0])))
 
 
 @lowers(SpecifyShape)
-def lower_specify_shape(plan: Plan, op: SpecifyShape, node: Apply) -> None:
+def lower_specify_shape(steps: Steps, op: SpecifyShape, node: Apply) -> None:
     """View the array: its shape was checked when the graph was specialised."""
-    plan.alias(node.outputs[0], plan.view(node.inputs[0]))
+    steps.alias(node.outputs[0], steps.view(node.inputs[0]))
 
 
 @lowers(BroadcastTo)
-def lower_broadcast(plan: Plan, op: BroadcastTo, node: Apply) -> None:
+def lower_broadcast(steps: Steps, op: BroadcastTo, node: Apply) -> None:
     """View the array with strides of 0."""
-    view = plan.view(node.inputs[0])
+    view = steps.view(node.inputs[0])
     if promised_shape(node.inputs[0], view.shape) == (1,) * len(view.shape):
         view = view.shuffled(("x",) * len(view.shape))
-    plan.alias(node.outputs[0], view.broadcast(shape_of(node.outputs[0])))
+    steps.alias(node.outputs[0], view.broadcast(shape_of(node.outputs[0])))
 
 
 @lowers(Alloc)
-def lower_alloc(plan: Plan, op: Alloc, node: Apply) -> None:
+def lower_alloc(steps: Steps, op: Alloc, node: Apply) -> None:
     """View the scalar with strides of 0."""
     shape = shape_of(node.outputs[0])
-    plan.alias(node.outputs[0], plan.view(node.inputs[0]).shuffled(("x",) * len(shape)).broadcast(shape))
+    steps.alias(node.outputs[0], steps.view(node.inputs[0]).shuffled(("x",) * len(shape)).broadcast(shape))
 
 
 @lowers(ShapeOf)
-def lower_shape_of(plan: Plan, op: ShapeOf, node: Apply) -> None:
+def lower_shape_of(steps: Steps, op: ShapeOf, node: Apply) -> None:
     """View a constant."""
     extent = shape_of(node.inputs[0])[op.axis]
-    plan.alias(node.outputs[0], View.contiguous(Literal(np.asarray(extent, "int64")), "int64", ()))
+    steps.alias(node.outputs[0], View.contiguous(Literal(np.asarray(extent, "int64")), "int64", ()))
 
 
 @lowers(Stack)
-def lower_stack(plan: Plan, op: Stack, node: Apply) -> None:
+def lower_stack(steps: Steps, op: Stack, node: Apply) -> None:
     """Copy each scalar to its place."""
-    target = plan.allocate(node.outputs[0])
+    target = steps.allocate(node.outputs[0])
     for place, x in enumerate(node.inputs):
         formula = Formula()
-        name = formula.operand(plan.view(x))
-        emit_loop(plan, node, formula, f"{target.dtype}({name})", (), target.sliced((place,)))
+        name = formula.operand(steps.view(x))
+        emit_loop(steps, node, formula, f"{target.dtype}({name})", (), target.sliced((place,)))
 
 
 @lowers(ARange, reads_shape_inputs=True)
-def lower_arange(plan: Plan, op: ARange, node: Apply) -> None:
+def lower_arange(steps: Steps, op: ARange, node: Apply) -> None:
     """Count from the start by the step."""
-    start, _, step = (plan.contiguous(x, node) for x in node.inputs)
-    target = plan.allocate(node.outputs[0])
+    start, _, step = (steps.contiguous(x, node) for x in node.inputs)
+    target = steps.allocate(node.outputs[0])
     spec = KernelSpec.of("shape:arange", dtype=target.dtype, start=start.dtype, step=step.dtype)
-    plan.step(
+    steps.step(
         spec,
         node,
         reads=[start, step],
@@ -97,11 +97,11 @@ def kernel(args, scratch, begin, end):
 
 
 @lowers(ArgMax)
-def lower_argmax(plan: Plan, op: ArgMax, node: Apply) -> None:
+def lower_argmax(steps: Steps, op: ArgMax, node: Apply) -> None:
     """Search each line along the axis."""
-    x, axis = plan.contiguous(node.inputs[0], node), op.axis
-    target = plan.allocate(node.outputs[0])
-    plan.step(
+    x, axis = steps.contiguous(node.inputs[0], node), op.axis
+    target = steps.allocate(node.outputs[0])
+    steps.step(
         KernelSpec.of("shape:argmax", dtype=x.dtype),
         node,
         reads=[x],

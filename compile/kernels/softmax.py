@@ -13,8 +13,7 @@ from typing import Any
 from arignote.engine.graph import Apply
 from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
 
-from ..lowering import Plan as Steps
-from ..lowering import lowers
+from ..lowering import Steps, lowers
 from ..spec import KernelSpec
 
 Kernel = Callable[[Any, Any, int, int], int]
