@@ -58,13 +58,10 @@ class OuterProduct(Plan, _Product):
         ``"float32"`` or ``"float64"``.
     unit : VectorUnit
         The machine.
-    accumulate : bool
-        Whether the product is added to C, or replaces it.
     """
 
     dtype: str
     unit: VectorUnit
-    accumulate: bool = False
 
     @property
     def width(self) -> int:
@@ -81,12 +78,12 @@ class OuterProduct(Plan, _Product):
         return -(-rows // (self.tile[0] * self.row_tiles)) * -(-columns // self.width)
 
 
-def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Kernel:
+def outer_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
     from arignote.compile.tile import outer
 
-    plan = OuterProduct(dtype, VectorUnit(*unit), accumulate)
+    plan = OuterProduct(dtype, VectorUnit(*unit))
     (rows, vectors), width, masked = plan.tile, plan.width, plan.unit.masks_loads
     block = rows * plan.row_tiles
     pointer, panel_of = pointer_to(dtype), cast_to(dtype)
@@ -123,7 +120,7 @@ def outer_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Ker
                         n,
                         bottom - row,
                         columns,
-                        accumulate or done > 0,
+                        done > 0,
                     )
         return 0
 
@@ -142,13 +139,10 @@ class InnerProduct(Plan, _Product):
         ``"float32"`` or ``"float64"``.
     unit : VectorUnit
         The machine.
-    accumulate : bool
-        Whether the product is added to C, or replaces it.
     """
 
     dtype: str
     unit: VectorUnit
-    accumulate: bool = False
 
     column_tiles = 8
 
@@ -169,12 +163,12 @@ class InnerProduct(Plan, _Product):
         return -(-rows // height) * -(-columns // width)
 
 
-def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Kernel:
+def inner_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
     """Build the kernel of an :class:`InnerProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import fold, inner
 
-    plan = InnerProduct(dtype, VectorUnit(*unit), accumulate)
+    plan = InnerProduct(dtype, VectorUnit(*unit))
     (rows, columns), offsets_bytes = plan.tile, plan.offsets_bytes
     height, width = rows * plan.row_tiles, columns * plan.column_tiles
     pointer, sums_of, offsets_of = pointer_to(dtype), cast_to(dtype), cast_to("int64")
@@ -212,7 +206,7 @@ def inner_product(*, dtype: str, unit: tuple[int, int], accumulate: bool) -> Ker
                     for i in range(min(rows, bottom - row)):
                         for j in range(min(columns, right - column)):
                             place = (row + i) * n + column + j
-                            c[place] = sums[i * columns + j] + (c[place] if accumulate else 0)
+                            c[place] = sums[i * columns + j]
         return 0
 
     return kernel

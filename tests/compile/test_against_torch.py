@@ -19,7 +19,7 @@ BENCHMARK = SimpleNamespace(
 
 def compared(net, size, dtype, steps):
     """Return the losses of some steps, a pair each, and the parameters after them."""
-    # Some other weights bring an activation within rounding of the kink of relu: float32 goes either way there.
+    # Other weights may bring an activation within rounding of relu's kink, where float32 goes either way.
     weights = net.weights(np.random.default_rng(0), dtype)
     ours, our_parameters = BENCHMARK.arignote_step(net, weights, size)
     theirs, their_parameters = BENCHMARK.torch_step(net, weights, size)
