@@ -131,7 +131,7 @@ class Function:
         GraphError
             What an op raises, with the line that made it. No shared variable has changed then.
         """
-        if named or len(args) != len(self._inputs):
+        if named or len(args) != len(self._dtypes):
             args = self._ordered(args, named)
         arrays = list(args)
         for place, dtype in enumerate(self._dtypes):

@@ -77,7 +77,8 @@ class Native:
         for variable in self._updated:
             if variable.lent:  # somebody else holds the array: they keep it, and the variable gets its own
                 variable.set_value(variable.storage)
-        arrays.extend([variable.storage for variable in self._shared])
+        for variable in self._shared:
+            arrays.append(variable.storage)
         key: Any = tuple([array.shape for array in arrays])
         shapes = self._shapes
         integers: dict[Variable, int] = {}
