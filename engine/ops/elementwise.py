@@ -467,7 +467,7 @@ class Xor(_Bits):
 
 @dataclass(frozen=True)
 class Invert(_Bits):
-    """Not, of bools; the complement, of integers."""
+    """The logical not; of integers, -x - 1 is the complement."""
 
     formula = "x ^ True"
 
