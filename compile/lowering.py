@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ class PlannedStep:
     @property
     def bytes(self) -> int:
         """The bytes that it reads and writes, each element of each view once."""
-        return sum(view.bytes for view in {*self.reads, *self.writes})
+        return sum(view.distinct_bytes for view in {*self.reads, *self.writes})
 
     @property
     def op(self) -> Op:
@@ -102,12 +103,10 @@ class Steps:
         copy(self, source, target, node)
         return target
 
-    def temporary(self, dtype: str, shape: Sequence[int], slack: int = 0) -> View:
-        """Return new memory of the arena, with `slack` elements behind the last."""
-        view = View.contiguous(Temporary(0), dtype, shape)
-        assert isinstance(view.buffer, Temporary)
-        view.buffer.size = (view.size + slack) * view.itemsize
-        return view
+    def temporary(self, dtype: str, shape: Sequence[int]) -> View:
+        """Return new memory of the arena."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        return View.contiguous(Temporary(size), dtype, shape)
 
     def set_destination(self, x: Variable, view: View) -> None:
         """Say where the value of a variable that a step computes is to be written."""

@@ -112,7 +112,7 @@ class View:
         return self.size * self.itemsize
 
     @property
-    def bytes(self) -> int:
+    def distinct_bytes(self) -> int:
         """Bytes of the elements, each once however often it is repeated."""
         extents = (
             extent for extent, stride in zip(self.shape, self.strides, strict=True) if stride or not extent

@@ -12,7 +12,8 @@ from arignote import tensor as T
 from arignote.compile.objects import cache_statistics
 from arignote.engine.errors import GraphError, InputError, ShapeError
 from arignote.engine.graph import Op
-from arignote.engine.ops.control import Print, ifelse
+from arignote.ifelse import ifelse
+from arignote.printing import Print
 
 X = np.arange(12.0).reshape(4, 3) / 7
 
