@@ -13,7 +13,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]  # it has no types
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 

@@ -223,7 +223,7 @@ def split(
     for level in range(last + 1):
         own = [node for node in levels.nodes if levels.of[node] == level]
         natives = [node for node in own if is_native(node.op)]
-        made = {x for node in natives for x in node.outputs}
+        made = dict.fromkeys(x for node in natives for x in node.outputs)  # in an order that repeats
         elsewhere = {
             x
             for node in levels.nodes
