@@ -60,8 +60,22 @@ def is_same_graph(one: Variable, other: Variable) -> bool:
     >>> is_same_graph(x * 2 + 1, x * 2 + 1), is_same_graph(x * 2, x + x)
     (True, False)
     """
+    return bool(structural_key([one]) == structural_key([other]))
+
+
+def structural_key(outputs: Sequence[Variable], inputs: Sequence[Variable] = ()) -> Any:
+    """Return what is equal for expressions that compute the same, to compare or to hash.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    inputs : sequence of Variable
+        Known by their places and types; constants are known by dtype and bits, others only as themselves.
+    """
     names: dict[Any, int] = {}
-    numbers: dict[Variable, int] = {}
+    numbers: dict[Variable, int] = {
+        x: names.setdefault(("place", place, x.type), place) for place, x in enumerate(inputs)
+    }
 
     def number(x: Variable) -> int:
         if x not in numbers:
@@ -69,8 +83,9 @@ def is_same_graph(one: Variable, other: Variable) -> bool:
             numbers[x] = names.setdefault(key, len(names))
         return numbers[x]
 
-    for node in walk([one, other]):
+    for node in walk(outputs, stop=inputs):
         key = (typed(node.op), tuple(number(x) for x in node.inputs))
         for place, x in enumerate(node.outputs):
             numbers[x] = names.setdefault((key, place), len(names))
-    return number(one) == number(other)
+    results = tuple(number(x) for x in outputs)
+    return tuple(names), results
