@@ -1,13 +1,15 @@
 """Matrix products of matrices with any strides.
 
 ``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the
-shape is baked in, so one kernel serves every shape:
+shape is baked in, so one kernel serves every shape, and stacks of matrices too:
 
 - an :func:`outer_product` reads B by rows. Where these are not contiguous it copies a panel of B first, which
   pays when many rows of A read it. A may have any strides.
 - an :func:`inner_product` wants A and B both contiguous along the reduction, as in A Bᵀ, and copies nothing.
 
 A product with one column is best computed as its transpose, Cᵀ = Bᵀ Aᵀ, which has one row.
+
+Whole numbers, which the tiles do not know, are multiplied by a plain loop: an :func:`integer_product`.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from arignote.compile.simd import VectorUnit, host, tile_shape
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
-from arignote.engine.ops.dot import Dot
+from arignote.engine.ops.dot import BatchedDot, Dot
 
 Kernel = Callable[[Any, Any, int, int], int]
 MANY_ROWS = 64  # from here on, copying panels of B is faster than adding up lanes
@@ -50,7 +52,7 @@ class OuterProduct(Plan, _Product):
     """How a product by rows of B is cut into tasks: columns of register tiles.
 
     Arguments of the kernel: the addresses of A, B and C; M, N, K; the strides in elements of A along i and k,
-    and of B along k and j.
+    of B along k and j, and of A and B from one matrix of a stack to the next.
 
     Parameters
     ----------
@@ -90,13 +92,17 @@ def outer_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
     tile, no_offset = outer(dtype, plan.lanes, rows, vectors, masked=masked), table_of([0])
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
-        a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
+        first_a, first_b, first_c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k = args[3], args[4], args[5]
         a_row, a_column, b_row, b_column = args[6], args[7], args[8], args[9]
         panel = panel_of(scratch)
         across = (n + width - 1) // width
+        each = across * ((m + block - 1) // block)
         for task in range(begin, end):
-            top, left = task // across * block, task % across * width
+            matrix, part = task // each, task % each
+            a, b = advance(first_a, matrix * args[10]), advance(first_b, matrix * args[11])
+            c = advance(first_c, matrix * m * n)
+            top, left = part // across * block, part % across * width
             bottom, columns = min(m, top + block), min(width, n - left)
             for done in range(0, max(k, 1), DEPTH):
                 steps = min(DEPTH, k - done)
@@ -178,12 +184,16 @@ def inner_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
     )
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
-        a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
+        first_a, first_b, first_c = pointer(args[0]), pointer(args[1]), pointer(args[2])
         m, n, k, a_row, b_column = args[3], args[4], args[5], args[6], args[9]
         offsets, sums = offsets_of(scratch), sums_of(advance(scratch, offsets_bytes))
         across = (n + width - 1) // width
+        each = across * ((m + height - 1) // height)
         for task in range(begin, end):
-            top, left = task // across * height, task % across * width
+            matrix, part = task // each, task % each
+            a, b = advance(first_a, matrix * args[10]), advance(first_b, matrix * args[11])
+            c = advance(first_c, matrix * m * n)
+            top, left = part // across * height, part % across * width
             bottom, right = min(m, top + height), min(n, left + width)
             for column in range(left, right, columns):
                 for j in range(columns):
@@ -212,42 +222,76 @@ def inner_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
     return kernel
 
 
+def integer_product(*, dtype: str) -> Kernel:
+    """Build the kernel of whole numbers: a task is a row of C; the arguments are an outer product's."""
+    from numba import types
+
+    from arignote.compile.intrinsics import pointer_to
+
+    pointer, number = pointer_to(dtype), getattr(types, dtype)
+
+    def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
+        a, b, c = pointer(args[0]), pointer(args[1]), pointer(args[2])
+        m, n, k = args[3], args[4], args[5]
+        for task in range(begin, end):
+            left = task // m * args[10] + task % m * args[6]
+            right, row = task // m * args[11], task * n
+            for column in range(n):
+                c[row + column] = number(0)
+            for step in range(k):
+                factor, place = a[left + step * args[7]], right + step * args[8]
+                for column in range(n):
+                    product = number(factor * b[place + column * args[9]])
+                    c[row + column] = number(c[row + column] + product)
+        return 0
+
+    return kernel
+
+
 # ------------------------------------------------------------------------------------------- lowering
 
 
-@lowers(Dot)
-def lower_dot(steps: Steps, op: Dot, node: Apply) -> None:
+@lowers(Dot, BatchedDot)
+def lower_dot(steps: Steps, op: Dot | BatchedDot, node: Apply) -> None:
     """Choose the kernel by the number of rows, and by what is contiguous."""
     a, b = (steps.view(x) for x in node.inputs)
     target = steps.allocate(node.outputs[0])
-    (rows, columns), depth = target.shape, a.shape[1]
+    (rows, columns), depth = target.shape[-2:], a.shape[-1]
     if not target.size:
         return
     # The rows that the graph promises, not this call's: a smaller last batch finds its kernel compiled.
-    promised = promised_shape(node.outputs[0])[0]
+    promised = promised_shape(node.outputs[0])[-2]
     typical = MANY_ROWS if promised is None else promised
     a_strides, b_strides = _strides(a), _strides(b)
     if columns == 1:  # Cᵀ = Bᵀ Aᵀ
         a, b, a_strides, b_strides = b, a, b_strides[::-1], a_strides[::-1]
         rows, columns, typical = columns, rows, 1
-    along_reduction = a_strides[1] == b_strides[0] == 1 and b_strides[1] != 1
-    inner = along_reduction and typical < MANY_ROWS
-    plan = (InnerProduct if inner else OuterProduct)(a.dtype, host())
+    count, apart = (target.shape[0], (a.strides[0], b.strides[0])) if len(target.shape) == 3 else (1, (0, 0))
+    scratch = 0
+    if target.dtype.startswith("float"):
+        along_reduction = a_strides[1] == b_strides[0] == 1 and b_strides[1] != 1
+        inner = along_reduction and typical < MANY_ROWS
+        plan = (InnerProduct if inner else OuterProduct)(a.dtype, host())
+        spec = KernelSpec.of("dot:inner_product" if inner else "dot:outer_product", **plan.parameters)
+        tasks, scratch = plan.tasks(rows, columns), plan.scratch_bytes
+    else:
+        spec, tasks = KernelSpec.of("dot:integer_product", dtype=target.dtype), rows
     steps.step(
-        KernelSpec.of("dot:inner_product" if inner else "dot:outer_product", **plan.parameters),
+        spec,
         node,
         reads=[a, b],
         writes=[target],
-        arguments=[a, b, target, rows, columns, depth, *a_strides, *b_strides],
-        tasks=plan.tasks(rows, columns),
-        scratch=plan.scratch_bytes,
-        flops=2 * rows * columns * depth,
+        arguments=[a, b, target, rows, columns, depth, *a_strides, *b_strides, *apart],
+        tasks=count * tasks,
+        scratch=scratch,
+        flops=2 * count * rows * columns * depth,
     )
 
 
 def _strides(matrix: View) -> tuple[int, int]:
-    """Return the strides; one that is never taken counts as 1."""
+    """Return the strides within a matrix; one that is never taken counts as 1."""
     rows, columns = (
-        stride if extent > 1 else 1 for stride, extent in zip(matrix.strides, matrix.shape, strict=True)
+        stride if extent > 1 else 1
+        for stride, extent in zip(matrix.strides[-2:], matrix.shape[-2:], strict=True)
     )
     return rows, columns

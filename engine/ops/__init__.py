@@ -1,7 +1,7 @@
 """The ops of the graph, and their functions under Theano's names."""
 
 from arignote.engine.ops.conv import conv2d
-from arignote.engine.ops.dot import dot
+from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, outer, tensordot
 from arignote.engine.ops.elementwise import (
     abs_,
     add,
@@ -77,6 +77,8 @@ __all__ = [
     "and_",
     "arange",
     "argmax",
+    "batched_dot",
+    "batched_tensordot",
     "binary_crossentropy",
     "cast",
     "categorical_crossentropy",
@@ -116,6 +118,7 @@ __all__ = [
     "ones",
     "ones_like",
     "or_",
+    "outer",
     "pool_2d",
     "pow",
     "prod",
@@ -134,6 +137,7 @@ __all__ = [
     "sum",
     "switch",
     "tanh",
+    "tensordot",
     "transpose",
     "true_div",
     "xor",

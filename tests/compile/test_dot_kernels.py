@@ -21,7 +21,7 @@ def product(own_cache):
         if out is None:
             out = np.full((m, n), np.nan, a.dtype)
         kernel = "dot:inner_product" if inner else "dot:outer_product"
-        call(kernel, plan, plan.tasks(m, n), a, b, out, m, n, k, *strides, scratch=scratch)
+        call(kernel, plan, plan.tasks(m, n), a, b, out, m, n, k, *strides, 0, 0, scratch=scratch)
         return out
 
     return product
