@@ -5,6 +5,8 @@ from __future__ import annotations
 import linecache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from arignote.engine.origin import Origin
 
@@ -57,6 +59,10 @@ class DTypeError(GraphError, TypeError):
 
 class InputError(GraphError, ValueError):
     """Values that an op cannot take, such as an index out of range."""
+
+
+class LinearAlgebraError(InputError, np.linalg.LinAlgError):
+    """A matrix that an op of linear algebra cannot take, such as a singular one."""
 
 
 class AllocationError(GraphError, MemoryError):

@@ -78,7 +78,7 @@ from arignote.engine.ops import (
 )
 from arignote.engine.types import TensorType
 
-from . import nnet, shared_randomstreams, signal
+from . import nlinalg, nnet, shared_randomstreams, signal, slinalg
 
 as_tensor_variable = as_variable
 constant = Constant
@@ -132,6 +132,7 @@ __all__ = [
     "mul",
     "neg",
     "neq",
+    "nlinalg",
     "nnet",
     "nonzero",
     "ones",
@@ -146,6 +147,7 @@ __all__ = [
     "shared_randomstreams",
     "signal",
     "sin",
+    "slinalg",
     "sqr",
     "sqrt",
     "stack",
