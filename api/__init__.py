@@ -16,6 +16,8 @@ What is here
 ------------
 function, shared, grad, clone
     Compile expressions, make variables that keep their value, differentiate, replace variables.
+scan, map, reduce, foldl, foldr
+    Loops over the rows of sequences; `scan_module.until` ends one.
 config
     `config.floatX`: the default floating dtype.
 tensor
@@ -29,17 +31,33 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from arignote import tensor
+from arignote import scan_module, tensor
 from arignote.compile import function
 from arignote.engine.clone import clone
 from arignote.engine.config import config
 from arignote.engine.grad import grad
 from arignote.engine.graph import Variable
+from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
 from arignote.engine.shared import shared
 
 __version__ = "0.1.0"
 
-__all__ = ["Variable", "clone", "config", "function", "grad", "layers", "shared", "tensor"]
+__all__ = [
+    "Variable",
+    "clone",
+    "config",
+    "foldl",
+    "foldr",
+    "function",
+    "grad",
+    "layers",
+    "map",
+    "reduce",
+    "scan",
+    "scan_module",
+    "shared",
+    "tensor",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from arignote.engine.errors import GraphError
-from arignote.engine.evaluate import infer_concrete
+from arignote.engine.evaluate import infer_into
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
-from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.ops.index import Subtensor, SubtensorGradient
 from arignote.engine.ops.shape import ARange, ShapeOf
 from arignote.engine.origin import inherit
@@ -183,14 +182,9 @@ def _is_argument(x: Variable) -> bool:
 
 def _infer(node: Apply, types: Known, integers: Integers) -> None:
     """Add a node's output types, and its value where it is an integer that is known."""
-    for x in node.inputs:
-        if isinstance(x, Constant) and x not in types:
-            types[x] = x.type
-            if x.ndim == 0 and x.type.is_integer:
-                integers[x] = int(x.value)
-    values = [integers.get(x) for x in node.inputs]
     for place in node.shape_places:
-        if values[place] is None:
+        x = node.inputs[place]
+        if integers.get(x) is None and not isinstance(x, Constant):
             raise GraphError(
                 f"{op_name(node.op)}: its shape depends on {node.inputs[place]!r}, "
                 "which is computed from the elements of an array",
@@ -198,20 +192,4 @@ def _infer(node: Apply, types: Known, integers: Integers) -> None:
                 fix="compile with mode='reference', which computes every op as it comes",
                 origin=node.origin,
             )
-    out = node.outputs[0]
-    if out in types:
-        return
-    if isinstance(node.op, ShapeOf):
-        types[out], integers[out] = out.type, int(types[node.inputs[0]].shape[node.op.axis] or 0)
-        return
-    known = [value for value in values if value is not None]
-    if (
-        out.ndim == 0
-        and out.type.is_integer
-        and isinstance(node.op, Elementwise)
-        and len(known) == len(values)
-    ):
-        types[out], integers[out] = out.type, node.op.of_integers(known, out.dtype)
-        return
-    inferred = infer_concrete(node, [types[x] for x in node.inputs], values)
-    types.update(zip(node.outputs, inferred, strict=True))
+    infer_into(node, types, integers)

@@ -11,6 +11,7 @@ import numpy as np
 from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError
 from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.ops.shape import ShapeOf
 from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 
@@ -103,10 +104,50 @@ def infer_concrete(
     return result
 
 
+def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Variable, int]) -> None:
+    """Add a node's output types to those of its inputs, and its value where it is an integer that is known.
+
+    Parameters
+    ----------
+    node : Apply
+    types : dict
+        Of all its inputs but constants.
+    integers : dict
+        The values of those integer scalars that are known.
+    """
+    for x in node.inputs:
+        if isinstance(x, Constant) and x not in types:
+            types[x] = x.type
+            if x.ndim == 0 and x.type.is_integer:
+                integers[x] = int(x.value)
+    out = node.outputs[0]
+    if out in types:
+        return
+    if isinstance(node.op, ShapeOf):
+        extent = types[node.inputs[0]].shape[node.op.axis]
+        types[out] = out.type
+        if extent is not None:
+            integers[out] = extent
+        return
+    values = [integers.get(x) for x in node.inputs]
+    known = [value for value in values if value is not None]
+    if (
+        out.ndim == 0
+        and out.type.is_integer
+        and isinstance(node.op, Elementwise)
+        and len(known) == len(values)
+    ):
+        types[out], integers[out] = out.type, node.op.of_integers(known, out.dtype)
+        return
+    types.update(
+        zip(node.outputs, infer_concrete(node, [types[x] for x in node.inputs], values), strict=True)
+    )
+
+
 def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) -> None:
     for x, kind in zip(node.inputs, types, strict=True):
         for axis, (mine, theirs) in enumerate(zip(kind.shape, out.shape, strict=True)):
-            if mine != theirs and not x.broadcastable[axis]:
+            if None not in (mine, theirs) and mine != theirs and not x.broadcastable[axis]:
                 raise ShapeError(
                     f"{op_name(node.op).lower()}: in dimension {axis} {x!r} has {mine}, not {theirs}",
                     expected="equal extents: a dimension broadcasts only when it is 1 in the type",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, overload
+from collections.abc import Collection, Mapping, Sequence
+from typing import overload
 
 from arignote.engine.errors import DisconnectedInputError, DTypeError, ShapeError
 from arignote.engine.graph import Variable, walk
@@ -90,22 +90,22 @@ def grad(
             raise DTypeError(
                 "grad: argument `wrt`", expected="floating variables", actual=f"{x!r} of type {kind}"
             )
-    gradients = _accumulate(cost, wanted, set(consider_constant or ()))
+    gradients = pull_back({cost: ones_like(cost)}, wanted, set(consider_constant or ()))
     result = [gradients[x] if x in gradients else _disconnected(cost, x, disconnected_inputs) for x in wanted]
     return result if isinstance(wrt, Sequence) else result[0]
 
 
-def _accumulate(cost: Variable, wrt: Sequence[Variable], constant: set[Variable]) -> dict[Variable, Any]:
-    """Walk back from the cost, along the nodes that lead from `wrt` to it, and add up the gradients."""
+def pull_back(
+    seeds: Mapping[Variable, Variable], wrt: Sequence[Variable], constant: Collection[Variable] = ()
+) -> dict[Variable, Variable]:
+    """Walk back from variables whose gradients are given, along the nodes that lead to them from `wrt`."""
     reached = set(wrt)
     path = []
-    for node in walk([cost], stop=constant):
+    for node in walk(seeds, stop=constant):
         if any(x in reached for x in node.inputs):
             reached.update(node.outputs)
             path.append(node)
-    gradients: dict[Variable, Variable] = {}
-    if cost in reached:
-        gradients[cost] = ones_like(cost)
+    gradients = {x: gradient for x, gradient in seeds.items() if x in reached}
     for node in reversed(path):
         upstream = [gradients.get(out) for out in node.outputs]
         if all(gradient is None for gradient in upstream):

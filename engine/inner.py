@@ -9,6 +9,7 @@ from typing import Any
 from arignote.engine.errors import MissingInputError
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, walk
 from arignote.engine.structure import structural_key
+from arignote.engine.types import TensorType
 
 
 class InnerGraph:
@@ -54,6 +55,30 @@ class InnerGraph:
     def on(self, inputs: Sequence[Variable]) -> list[Variable]:
         """Return the outputs as expressions of other variables."""
         return clone_replace(self.outputs, dict(zip(self.inputs, inputs, strict=True)))
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> list[TensorType]:
+        """Return the types of the outputs for concrete types of the inputs, as `Op.infer` does.
+
+        Extents that the values of other inputs decide stay open.
+        """
+        from arignote.engine.evaluate import infer_into
+
+        known = dict(zip(self.inputs, types, strict=True))
+        integers = {x: value for x, value in zip(self.inputs, values, strict=True) if value is not None}
+        for node in self.nodes:
+            infer_into(node, known, integers)
+        return [known.get(x, x.type) for x in self.outputs]
+
+    @cached_property
+    def sizing(self) -> frozenset[Variable]:
+        """The inputs that are integer scalars and decide a shape inside, other than by their data."""
+        from arignote.engine.ops.elementwise import Elementwise
+
+        deciding = {node.inputs[place] for node in self.nodes for place in node.shape_places}
+        for node in reversed(self.nodes):
+            if isinstance(node.op, Elementwise) and node.outputs[0] in deciding:
+                deciding.update(node.inputs)
+        return frozenset(x for x in self.inputs if x in deciding and x.ndim == 0 and x.type.is_integer)
 
     @cached_property
     def _key(self) -> Any:

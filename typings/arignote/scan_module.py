@@ -1,0 +1,1 @@
+../../api/scan_module.py
