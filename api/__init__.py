@@ -16,6 +16,10 @@ What is here
 ------------
 function, shared, grad, clone
     Compile expressions, make variables that keep their value, differentiate, replace variables.
+Lop, Rop, vectorize
+    Products with Jacobians, and expressions over a batch.
+gradient
+    All there is of derivatives: Jacobians, Hessians, what changes gradients, and their check.
 scan, map, reduce, foldl, foldr
     Loops over the rows of sequences; `scan_module.until` ends one.
 config
@@ -31,18 +35,22 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from arignote import scan_module, tensor
+from arignote import gradient, scan_module, tensor
 from arignote.compile import function
 from arignote.engine.clone import clone
 from arignote.engine.config import config
+from arignote.engine.derivatives import Lop, Rop, subgraph_grad
 from arignote.engine.grad import grad
 from arignote.engine.graph import Variable
 from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
 from arignote.engine.shared import shared
+from arignote.engine.vectorize import vectorize
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Lop",
+    "Rop",
     "Variable",
     "clone",
     "config",
@@ -50,13 +58,16 @@ __all__ = [
     "foldr",
     "function",
     "grad",
+    "gradient",
     "layers",
     "map",
     "reduce",
     "scan",
     "scan_module",
     "shared",
+    "subgraph_grad",
     "tensor",
+    "vectorize",
 ]
 
 

@@ -73,6 +73,14 @@ class DisconnectedInputError(GraphError, ValueError):
     """A derivative with respect to something the cost does not depend on."""
 
 
+class UndefinedGradientError(GraphError, TypeError):
+    """A derivative of an op that has none there (Theano's `NullTypeGradError`)."""
+
+
+class GradientError(GraphError, ArithmeticError):
+    """A symbolic gradient that differs from the numeric one (`verify_grad`)."""
+
+
 class MissingInputError(GraphError, ValueError):
     """A graph that needs a value nobody gives."""
 

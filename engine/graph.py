@@ -54,6 +54,23 @@ class Op:
         """
         raise NotImplementedError(f"{type(self).__name__}.vjp")
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        """Return the outputs for inputs of which some have a batch axis in front: see `vectorize`.
+
+        Parameters
+        ----------
+        inputs : sequence of Variable
+        is_batched : sequence of bool
+            For each input, whether it has a batch axis; at least one has.
+
+        Returns
+        -------
+        sequence of Variable, or None
+            The outputs with a batch axis in front, or without one where nothing of the batch is in them. None
+            if the op has no rule for these inputs.
+        """
+        return None
+
     #: The inputs whose integer values decide the shape of the outputs.
     shape_inputs: tuple[int, ...] | slice = ()
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, known_integer
 from arignote.engine.ops import elementwise as e
+from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
 from arignote.engine.ops.index import Subtensor
 from arignote.engine.ops.reduce import BroadcastTo, sum
 from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape, Stack, dimshuffle
@@ -230,7 +231,14 @@ def one_minus_sigmoid(node: Apply) -> Variable | None:
     return None if inner is None or not _is_filled_with(one, 1) else _stands_for(e.sigmoid(-inner[0]), node)
 
 
+@rule(GradClip, GradScale, DisconnectedGrad, ZeroGrad, UndefinedGrad, keeps="exact")
+def identity(node: Apply) -> Variable | None:
+    """grad_clip(x) = x, and so for its kin: what they say of the gradient is said."""
+    return node.inputs[0]
+
+
 SHAPES: tuple[Rule, ...] = (
+    identity,
     extent_of_known_shape,
     extent_of_elementwise,
     element_of_stack,

@@ -10,6 +10,8 @@ dtype `floatX`; with a prefix (b, w, i, l, f, d) of dtype int8, int16, int32, in
 their plurals.
 """
 
+from arignote.compile.verify import numeric_grad, verify_grad
+from arignote.engine.derivatives import Lop, Rop, hessian, jacobian
 from arignote.engine.grad import grad
 from arignote.engine.graph import Constant, Variable, as_variable
 from arignote.engine.makers import MAKERS, PLURALS
@@ -89,6 +91,8 @@ globals().update(PLURALS)
 
 __all__ = [
     "Constant",
+    "Lop",
+    "Rop",
     "TensorType",
     "TensorVariable",
     "Variable",
@@ -115,10 +119,12 @@ __all__ = [
     "ge",
     "grad",
     "gt",
+    "hessian",
     "int_div",
     "invert",
     "isinf",
     "isnan",
+    "jacobian",
     "le",
     "log",
     "log1p",
@@ -135,6 +141,7 @@ __all__ = [
     "nlinalg",
     "nnet",
     "nonzero",
+    "numeric_grad",
     "ones",
     "ones_like",
     "or_",
@@ -158,6 +165,7 @@ __all__ = [
     "tensordot",
     "transpose",
     "true_div",
+    "verify_grad",
     "xor",
     "zeros",
     "zeros_like",

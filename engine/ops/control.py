@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from arignote.engine.batching import batch_extent, spread
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.elementwise import cast
-from arignote.engine.ops.shape import zeros_like
+from arignote.engine.ops.elementwise import cast, switch
+from arignote.engine.ops.shape import dimshuffle, zeros_like
 from arignote.engine.types import TensorType, upcast
 
 
@@ -47,6 +48,18 @@ class IfElse(Op):
             IfElse()(condition, zeros_like(otherwise), gradient),
         ]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        condition, then, otherwise = inputs
+        count = batch_extent(inputs, is_batched)
+        sides = [
+            x if has_batch else spread(x, count)
+            for x, has_batch in zip((then, otherwise), is_batched[1:], strict=True)
+        ]
+        if not is_batched[0]:
+            return IfElse().apply(condition, *sides)
+        # Where both happen, both are computed.
+        return [switch(dimshuffle(condition, 0, *("x",) * (sides[0].ndim - 1)), *sides)]
+
 
 @dataclass(frozen=True)
 class Print(Op):
@@ -81,6 +94,9 @@ class Print(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return gradients
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return self.apply(*inputs)
 
 
 def ifelse(condition: Any, then_branch: Any, else_branch: Any) -> Variable:

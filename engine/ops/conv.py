@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from arignote.engine.batching import fold, unfold
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Constant, Op, Variable, as_variable
 from arignote.engine.ops.elementwise import cast
@@ -128,6 +129,9 @@ class Conv2d(Convolution):
             filter_gradient(image, gradient, *extents(filters)[2:]),
         ]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return _folded(self, inputs, is_batched, (0, 0), (0, 1))
+
 
 @dataclass(frozen=True)
 class Conv2dInputGradient(Convolution):
@@ -166,6 +170,9 @@ class Conv2dInputGradient(Convolution):
             None,
         ]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return _folded(self, inputs, is_batched, (1, 1), (0, 0))
+
 
 @dataclass(frozen=True)
 class Conv2dFilterGradient(Convolution):
@@ -200,6 +207,32 @@ class Conv2dFilterGradient(Convolution):
             None,
             None,
         ]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return _folded(self, inputs, is_batched, (1, 1), (1, 0))
+
+
+def _folded(
+    op: Convolution,
+    inputs: Sequence[Variable],
+    is_batched: Sequence[bool],
+    first: Pair,
+    second: Pair,
+) -> Sequence[Variable] | None:
+    """Apply an op to a batch of one of its operands, as more images, filters or channels.
+
+    `first` and `second` tell, for each operand, the axis that the batch joins, and the result's axis where it
+    comes out.
+    """
+    if all(is_batched[:2]) or any(is_batched[2:]):
+        return None
+    place = is_batched.index(True)
+    joined, out = (first, second)[place]
+    operand = inputs[place]
+    arguments = [*inputs]
+    arguments[place] = fold(operand, joined)
+    extents_ = extents(operand)
+    return [unfold(op(*arguments), out, [extents_[0], extents_[joined + 1]])]
 
 
 def _check_gradient(

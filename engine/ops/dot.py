@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from arignote.engine.batching import fold, folded, unfold
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
 from arignote.engine.ops.elementwise import cast
-from arignote.engine.ops.shape import dimshuffle, extents, reshape, transpose
+from arignote.engine.ops.shape import dimshuffle, extents, product, reshape, transpose
 from arignote.engine.types import TensorType, upcast
 
 Axes = int | Sequence[int] | Sequence[Sequence[int]]
@@ -34,6 +34,14 @@ class Dot(Op):
         (a, b), (gradient,) = inputs, gradients
         assert gradient is not None
         return [dot(gradient, transpose(b)), dot(transpose(a), gradient)]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        a, b = inputs
+        if all(is_batched):
+            return BatchedDot().apply(a, b)
+        if is_batched[0]:
+            return [unfold(self(fold(a), b), 0, extents(a)[:2])]
+        return [unfold(self(a, fold(b, 1)), 1, [extents(b)[0], extents(b)[2]])]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,9 @@ class BatchedDot(Op):
             BatchedDot()(gradient, dimshuffle(b, 0, 2, 1)),
             BatchedDot()(dimshuffle(a, 0, 2, 1), gradient),
         ]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return folded(self, inputs, is_batched, arrays=2)
 
 
 def _product_type(name: str, a: TensorType, b: TensorType) -> TensorType:
@@ -260,14 +271,8 @@ def _joined(x: Variable, batch: int, rows: int) -> Variable:
     if x.ndim == batch + 2 and rows == 1:
         return x
     all_extents = extents(x)
-    joined = []
-    for part in (slice(batch, batch + rows), slice(batch + rows, None)):
-        known = [extent for extent in x.static_shape[part] if extent is not None]
-        count = as_variable(np.asarray(math.prod(known), "int64"))  # a constant where all are known
-        for extent, place in zip(x.static_shape[part], all_extents[part], strict=True):
-            count = count if extent is not None else count * place
-        joined.append(count)
-    return reshape(x, [*all_extents[:batch], *joined])
+    rows_, columns = all_extents[batch : batch + rows], all_extents[batch + rows :]
+    return reshape(x, [*all_extents[:batch], product(rows_), product(columns)])
 
 
 def _of_one_dtype(name: str, a: Variable, b: Variable) -> tuple[Variable, Variable]:

@@ -115,6 +115,10 @@ class Elementwise(Op):
         terms = self.pull_back(gradient, outputs[0], *inputs)
         return [None if term is None else sum_to(term, x) for term, x in zip(terms, inputs, strict=True)]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        """Broadcast over the batch, since operands of lower rank get axes in front."""
+        return self.apply(*inputs)
+
     def pull_back(self, g: Variable, out: Variable, *operands: Variable) -> Sequence[Variable | None]:
         """Return `g` times the partial derivative by each operand; None where there is none."""
         return (None,) * len(operands)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from arignote.engine.batching import folded
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
 from arignote.engine.ops.shape import extents
@@ -62,6 +63,12 @@ class Pooling(Op):
             bottom, right = min(top + self.window[0], rows), min(left + self.window[1], columns)
             yield p, q, slice(max(top, 0), bottom), slice(max(left, 0), right)
 
+    #: How many of the inputs are arrays over the images, before those that are extents.
+    arrays: ClassVar[int] = 1
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return folded(self, inputs, is_batched, self.arrays)
+
     def _parameters(self) -> tuple[Pair, Pair, Pair, bool]:
         return self.window, self.stride, self.pad, self.ignore_border
 
@@ -101,6 +108,7 @@ class MaxPool(Pooling):
 class MaxUnpool(Pooling):
     """Each value added at its place, 0 elsewhere; inputs: values, places of maxima, rows, columns."""
 
+    arrays = 2
     shape_inputs = slice(2, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
@@ -123,6 +131,8 @@ class MaxUnpool(Pooling):
 @dataclass(frozen=True)
 class MaxPick(Pooling):
     """Images, and the places of maxima: the values at those places."""
+
+    arrays = 2
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         image, positions = types

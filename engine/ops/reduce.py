@@ -43,6 +43,9 @@ class Reduction(Op):
         with np.errstate(all="ignore"):
             return (np.asarray(self.ufunc.reduce(arrays[0], axis=self.axes, dtype=arrays[0].dtype)),)
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return type(self)(tuple(axis + 1 for axis in self.axes)).apply(*inputs)
+
     def spread(self, reduced: Variable, like: Variable) -> Variable:
         """Give what was reduced its axes back, with extent 1."""
         kept = iter(range(reduced.ndim))
@@ -128,6 +131,9 @@ class ArgMax(Op):
     ) -> Sequence[Variable | None]:
         return [None]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return ArgMax(self.axis + 1).apply(*inputs)
+
 
 def normalize_axes(axis: Axis | Variable, ndim: int, name: str) -> tuple[int, ...]:
     """Return axes as sorted non-negative numbers; None stands for all.
@@ -182,6 +188,11 @@ class BroadcastTo(Op):
         (gradient,) = gradients
         assert gradient is not None
         return [sum_to(gradient, inputs[0]), *(None for _ in inputs[1:])]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        if any(is_batched[1:]):
+            return None
+        return self.apply(inputs[0], extents(inputs[0])[0], *inputs[1:])
 
 
 def _reduce(op: type[Reduction], x: Variable, axis: Axis, keepdims: bool, name: str) -> Variable:

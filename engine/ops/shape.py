@@ -11,7 +11,7 @@ import numpy as np
 
 from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Constant, Op, Variable, as_variable
+from arignote.engine.graph import Constant, Op, Variable, as_variable, known_integer
 from arignote.engine.types import TensorType, upcast
 
 
@@ -53,6 +53,10 @@ class DimShuffle(Op):
         back = [self.pattern.index(axis) if axis in self.pattern else "x" for axis in range(inputs[0].ndim)]
         return [dimshuffle(gradient, *back)]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        shifted = ("x" if axis == "x" else int(axis) + 1 for axis in self.pattern)
+        return DimShuffle((0, *shifted)).apply(*inputs)
+
 
 @dataclass(frozen=True)
 class Reshape(Op):
@@ -91,6 +95,11 @@ class Reshape(Op):
         back = reshape(gradient, extents(inputs[0])) if inputs[0].ndim else reshape(gradient, ())
         return [back, *(None for _ in inputs[1:])]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        if any(is_batched[1:]):
+            return None
+        return self.apply(inputs[0], extents(inputs[0])[0], *inputs[1:])
+
 
 @dataclass(frozen=True)
 class ShapeOf(Op):
@@ -108,6 +117,9 @@ class ShapeOf(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return [None]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return ShapeOf(self.axis + 1).apply(*inputs)
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,15 @@ class Stack(Op):
         (gradient,) = gradients
         assert gradient is not None
         return [gradient[i] for i in range(len(inputs))]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        from arignote.engine.ops.elementwise import eq, switch
+
+        result: Variable = as_variable(0)
+        for place, (x, has_batch) in enumerate(zip(inputs, is_batched, strict=True)):
+            entry = dimshuffle(x, 0, "x") if has_batch else dimshuffle(x, "x", "x")
+            result = switch(eq(dimshuffle(arange(len(inputs)), "x", 0), place), entry, result)
+        return [result]
 
 
 @dataclass(frozen=True)
@@ -155,6 +176,15 @@ class Alloc(Op):
         (gradient,) = gradients
         assert gradient is not None
         return [sum(gradient), *(None for _ in inputs[1:])]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        from arignote.engine.ops.reduce import BroadcastTo
+
+        if any(is_batched[1:]):
+            return None
+        value, *wanted = inputs
+        filled = dimshuffle(value, 0, *("x",) * len(wanted))
+        return BroadcastTo().apply(filled, extents(value)[0], *wanted)
 
 
 @dataclass(frozen=True)
@@ -213,6 +243,9 @@ class SpecifyShape(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return gradients
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return SpecifyShape(self.argument, self.source, (None, *self.shape)).apply(*inputs)
 
 
 def dimshuffle(x: Any, *pattern: Any) -> Variable:
@@ -276,6 +309,15 @@ def extents(x: Variable) -> list[Variable]:
         ShapeOf(axis)(x) if extent is None else Constant(np.asarray(extent, "int64"))
         for axis, extent in enumerate(x.static_shape)
     ]
+
+
+def product(extents_: Sequence[Variable]) -> Variable:
+    """Return the number of elements of the extents, a constant where all of them are known."""
+    known = [known_integer(extent) for extent in extents_]
+    result: Variable = Constant(np.asarray(math.prod(n for n in known if n is not None), "int64"))
+    for extent, number in zip(extents_, known, strict=True):
+        result = result if number is not None else result * extent
+    return result
 
 
 def shape(x: Any) -> Variable:
@@ -362,15 +404,9 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
         raise ShapeError("flatten: ndim", expected=f"1 to {max(array.ndim, 1)}", actual=str(ndim))
     if array.ndim == ndim:
         return array
-    all_extents, joined = extents(array), array.static_shape[ndim - 1 :]
+    all_extents = extents(array)
     # Spelt out instead of -1, which cannot be resolved where another extent is 0.
-    if None in joined:
-        last = all_extents[ndim - 1]
-        for extent in all_extents[ndim:]:
-            last = last * extent
-    else:
-        last = as_variable(math.prod(extent for extent in joined if extent is not None))
-    return reshape(array, (*all_extents[: ndim - 1], last))
+    return reshape(array, (*all_extents[: ndim - 1], product(all_extents[ndim - 1 :])))
 
 
 def alloc(value: Any, *shape: Any) -> Variable:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from arignote.engine.batching import folded
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
 from arignote.engine.ops.elementwise import log
@@ -21,6 +22,9 @@ from arignote.engine.types import TensorType
 class _RowWise(Op):
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         return [types[0]]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return folded(self, inputs, is_batched, arrays=len(inputs))
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from cases.table import integers, normal
 from arignote import function
 from arignote import tensor as T
 from arignote.engine import ops
+from arignote.engine.derivatives import Rop
 from arignote.engine.evaluate import evaluate, infer_concrete
 from arignote.engine.grad import grad
 from arignote.engine.graph import Constant, Op, walk
 from arignote.engine.ops.control import IfElse
+from arignote.engine.ops.conv import Convolution
 from arignote.engine.ops.decompositions import LeastSquares
 from arignote.engine.ops.index import Nonzero
 from arignote.engine.types import TensorType
+from arignote.engine.vectorize import vectorize
 
 all_cases = pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 
@@ -125,6 +128,42 @@ def test_gradient_is_the_slope(case):
         (actual,) = evaluate([slope], values)
         assert float(actual) == pytest.approx((above - below) / (2 * step), rel=1e-6, abs=1e-6), case.name
         cost = slope
+
+
+@pytest.mark.parametrize("case", [case for case in TABLE if case.order], ids=lambda case: case.name)
+def test_forward_derivative_is_the_slope(case):
+    """Compare the jvp, which is made of vjps, with central differences of the expression along one line."""
+    variables, expression, values = computed(case)
+    wrt = [x for x in variables if x.type.is_float]
+    directions = [normal(*values[x].shape, seed=20 + i) for i, x in enumerate(wrt)]
+    slope = Rop(expression, wrt, directions, disconnected_outputs="ignore")
+    step = 1e-5
+    ends = [
+        {**values, **{x: values[x] + sign * step * d for x, d in zip(wrt, directions, strict=True)}}
+        for sign in (1, -1)
+    ]
+    above, below = (evaluate([expression], end)[0] for end in ends)
+    (actual,) = evaluate([slope], values)
+    assert actual.dtype == expression.dtype
+    np.testing.assert_allclose(actual, (above - below) / (2 * step), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", [case for case in TABLE if case.order], ids=lambda case: case.name)
+def test_a_batch_is_each_entry_alone(case):
+    """Compare a vectorized expression and its gradients with those of each entry."""
+    variables, expression, values = computed(case)
+    outputs = [expression, *gradients(case, variables, expression)]
+    if any(type(node.op).batched is Op.batched or isinstance(node.op, Convolution) for node in walk(outputs)):
+        return
+    varied = [x for x in variables if x.type.is_float]
+    # Turning an array over keeps its numbers, and so what the row takes care of: kinks, zeros, ranges.
+    entries = [values, {**values, **{x: values[x][::-1] if x.ndim else values[x] for x in varied}}]
+    batches = {x: TensorType(x.dtype, (None, *x.static_shape))() for x in varied}
+    given = {batch: np.stack([entry[x] for entry in entries]) for x, batch in batches.items()}
+    results = evaluate(vectorize(outputs, batches), {**values, **given})
+    expected = [evaluate(outputs, entry) for entry in entries]
+    for result, *alone in zip(results, *expected, strict=True):
+        np.testing.assert_allclose(result, np.stack(alone), rtol=1e-12, atol=1e-12)
 
 
 def test_the_table_is_complete():
