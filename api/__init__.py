@@ -35,8 +35,8 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from arignote import gradient, scan_module, tensor
-from arignote.compile import function
+from arignote import gradient, ifelse, printing, scan_module, tensor
+from arignote.compile import In, Mode, Out, function
 from arignote.engine.clone import clone
 from arignote.engine.config import config
 from arignote.engine.derivatives import Lop, Rop, subgraph_grad
@@ -49,7 +49,10 @@ from arignote.engine.vectorize import vectorize
 __version__ = "0.1.0"
 
 __all__ = [
+    "In",
     "Lop",
+    "Mode",
+    "Out",
     "Rop",
     "Variable",
     "clone",
@@ -59,8 +62,10 @@ __all__ = [
     "function",
     "grad",
     "gradient",
+    "ifelse",
     "layers",
     "map",
+    "printing",
     "reduce",
     "scan",
     "scan_module",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +13,12 @@ from weakref import WeakSet
 import numpy as np
 
 from arignote.compile.build import check_update
+from arignote.compile.io import In, Out
+from arignote.compile.mode import Mode, ModeName, resolve
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.compile.watch import Debug, NanGuard
+from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, MissingInputError, ShapeError, UnusedInputError
 from arignote.engine.evaluate import Compute, evaluate, perform
 from arignote.engine.graph import (
@@ -30,29 +34,19 @@ from arignote.engine.ops.elementwise import cast
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 from arignote.engine.shared import SharedVariable, conform
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
-Mode = Literal["compiled", "reference", "debug", "nan_guard"]
-
-#: The modes, and Theano's names of them: fast to run is compiled, fast to compile needs no compiling.
-_MODES: Mapping[str, Mode] = {
-    "compiled": "compiled",
-    "reference": "reference",
-    "debug": "debug",
-    "nan_guard": "nan_guard",
-    "DebugMode": "debug",
-    "NanGuardMode": "nan_guard",
-    "FAST_RUN": "compiled",
-    "FAST_COMPILE": "reference",
-}
+#: How outputs are returned: not at all, one, as a list, or by these names.
+Returns = Literal["nothing", "one", "list"] | tuple[str, ...]
 
 
 class Function:
     """A compiled expression; made by `function`.
 
     Called with the values of the inputs, in order or by name, it returns the outputs as new arrays: one, a
-    list, or None, as `function` was told. Calls from several threads take turns.
+    list, a dict, or None, as `function` was told. Calls from several threads take turns.
 
     Attributes
     ----------
@@ -63,20 +57,25 @@ class Function:
 
     def __init__(
         self,
-        inputs: Sequence[Variable],
+        inputs: Sequence[In],
         outputs: Sequence[Variable],
         updates: Sequence[tuple[SharedVariable, Variable]],
         *,
-        returns: Literal["nothing", "one", "list"],
-        mode: Mode,
+        returns: Returns,
+        mode: ModeName,
         name: str | None,
-        downcast: bool | None,
         profile: bool,
     ) -> None:
         self.name = name
         self.profile = Profile() if profile else None
-        self._inputs = list(inputs)
-        self._returns, self._mode, self._downcast = returns, mode, downcast
+        self._arguments = list(inputs)
+        self._inputs = [each.variable for each in inputs]
+        self._defaults = {
+            place: conform(each.value, each.variable.type, f"In: value of {each!r}", copy=True)
+            for place, each in enumerate(inputs)
+            if each.value is not None
+        }
+        self._returns, self._mode = returns, mode
         expressions = [*outputs, *(new for _, new in updates)]
         if mode != "reference":
             with (self.profile or Profile()).stage("rewrite"):
@@ -90,6 +89,10 @@ class Function:
         self._dtypes = [np.dtype(x.dtype) for x in self._inputs]
         self._lock = threading.Lock()
         _functions.add(self)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Make what is called; native code and arenas come with the first call."""
         # What is called knows nothing of this function: in a cycle, arenas would live until a collection.
         if self._mode != "compiled":
             compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
@@ -142,28 +145,102 @@ class Function:
             results = self._call(arrays)
         if self._returns == "list":
             return results
+        if isinstance(self._returns, tuple):
+            return dict(zip(self._returns, results, strict=True))
         return results[0] if self._returns == "one" else None
 
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Mapping[SharedVariable, SharedVariable] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: bool = False,
+    ) -> Function:
+        """Return another function of the same expressions.
+
+        Parameters
+        ----------
+        share_memory : bool
+            Without effect: a function has its own memory for what it computes on the way.
+        swap : dict, optional
+            Shared variables, and others of the same type that stand for them.
+        delete_updates : bool
+            Whether it leaves shared variables as they are.
+        name : str, optional
+            By default the same.
+        profile : bool
+            Measure every step.
+
+        Raises
+        ------
+        DTypeError
+            If a shared variable is swapped for something else, or is not used.
+
+        Examples
+        --------
+        >>> from arignote.engine.shared import shared
+        >>> here, there = shared(1.0), shared(10.0)
+        >>> count = function([], here, updates=[(here, here + 1)])
+        >>> count_there = count.copy(swap={here: there})
+        >>> float(count_there()), float(there.get_value()), float(here.get_value())
+        (10.0, 11.0, 1.0)
+        """
+        swapped = dict(swap or {})
+        expressions = [*self._outputs, *(new for _, new in self._updates)]
+        used = {*ancestors(expressions), *(variable for variable, _ in self._updates)}
+        for old, new in swapped.items():
+            if not isinstance(new, SharedVariable) or old not in used or old.type != new.type:
+                raise DTypeError(
+                    f"copy: swap of {old!r}",
+                    expected=f"a shared variable of the function, and one of its type {old.type}",
+                    actual=f"{old!r} and {new!r}",
+                )
+        expressions = clone_replace(expressions, swapped)
+        targets = [swapped.get(variable, variable) for variable, _ in self._updates]
+        updates = zip(targets, expressions[len(self._outputs) :], strict=True)
+        return Function(
+            self._arguments,
+            expressions[: len(self._outputs)],
+            [] if delete_updates else list(updates),
+            returns=self._returns,
+            mode=self._mode,
+            name=name or self.name,
+            profile=profile,
+        )
+
+    def free(self) -> None:
+        """Give back the memory for what is computed on the way; the next call takes it anew."""
+        with self._lock:
+            self._plan()
+
     def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-        """Put arguments that are given by name in their places."""
-        values = dict(zip(self._inputs, args, strict=False))
-        names = {x.name: x for x in self._inputs if x.name}
+        """Put arguments that are given by name in their places, and defaults where none is given."""
+        values = dict(enumerate(args))
         for name, value in named.items():
-            if name not in names or names[name] in values:
-                problem = "given twice" if name in names else "no input of that name"
+            places = [place for place, each in enumerate(self._arguments) if each.keyword == name]
+            if len(places) != 1 or places[0] in values:
+                problem = {0: "no input of that name", 1: "given twice"}.get(len(places), "of several inputs")
                 raise TypeError(f"{self!r}: argument {name!r}: {problem}; the inputs are {self._inputs}")
-            values[names[name]] = value
+            values[places[0]] = value
+        values = {**self._defaults, **values}
         if len(args) > len(self._inputs) or len(values) < len(self._inputs):
-            missing = [x for x in self._inputs if x not in values]
+            missing = [x for place, x in enumerate(self._inputs) if place not in values]
             raise TypeError(
                 f"{self!r} takes {len(self._inputs)} arguments, {len(args) + len(named)} given"
                 + (f"; missing: {missing}" if missing else "")
             )
-        return tuple(values[x] for x in self._inputs)
+        return tuple(values[place] for place in range(len(self._inputs)))
 
     def _conformed(self, place: int, value: Any) -> np.ndarray:
-        x = self._inputs[place]
-        return conform(value, x.type, f"argument {place} of {self!r}: input {x!r}", downcast=self._downcast)
+        given = self._arguments[place]
+        x, where = given.variable, f"argument {place} of {self!r}: input {given!r}"
+        if given.strict and (not isinstance(value, np.ndarray) or value.dtype != x.dtype):
+            raise DTypeError(
+                where, expected=f"an array of {x.dtype}, since strict=True",
+                actual=str(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__,
+            )  # fmt: skip
+        return conform(value, x.type, where, downcast=given.allow_downcast)
 
 
 _functions: WeakSet[Function] = WeakSet()
@@ -219,44 +296,53 @@ def _evaluated(
 
 
 def function(
-    inputs: Sequence[Variable],
+    inputs: Sequence[Variable | In],
     outputs: Any = None,
-    mode: str | None = None,
+    mode: str | Mode | None = None,
     updates: Pairs | None = None,
     givens: Pairs | None = None,
-    no_default_updates: bool = False,
+    no_default_updates: bool | Sequence[SharedVariable] = False,
+    accept_inplace: bool = False,
     name: str | None = None,
+    rebuild_strict: bool = True,
     allow_input_downcast: bool | None = None,
-    profile: bool = False,
-    on_unused_input: str = "raise",
+    profile: bool | None = None,
+    on_unused_input: str | None = None,
 ) -> Function:
     """Compile expressions into a function (`theano.function`).
 
     Parameters
     ----------
-    inputs : sequence of Variable
+    inputs : sequence of Variable or In
         What the function is called with.
-    outputs : Variable, sequence of Variable, or None
-        What it returns: an array, a list of arrays, or None.
-    mode : {'compiled', 'reference', 'debug', 'nan_guard'}, optional
+    outputs : Variable, sequence of Variable, dict of them by name, or None; each may be an Out
+        What it returns: an array, a list of arrays, a dict of arrays, or None.
+    mode : {'compiled', 'reference', 'debug', 'nan_guard'} or Mode, optional
         'compiled' (the default, also 'FAST_RUN') runs native kernels; 'reference' (also 'FAST_COMPILE') runs
         each op in NumPy; 'debug' ('DebugMode') runs both, node by node, and names the first op that differs;
         'nan_guard' ('NanGuardMode') names the first op that is given or makes a NaN or an infinity.
+        By default `config.mode`.
     updates : dict, or sequence of pairs
         For shared variables, the expressions of their new values. All are computed from the old values; a
         call that fails changes none.
     givens : dict, or sequence of pairs
-        Variables, and what stands for them in the outputs and updates.
-    no_default_updates : bool
-        Leave out the default updates of shared variables, such as the states of random streams.
+        Variables, shared ones and those inside of the graph included, and what stands for them in the
+        outputs and updates.
+    no_default_updates : bool, or sequence of SharedVariable
+        Leave out the default updates of all shared variables, such as the states of random streams, or of
+        these.
+    accept_inplace : bool
+        Without effect: no op works in place.
     name : str, optional
         For messages.
+    rebuild_strict : bool
+        With False, a given may lose precision to fit the dtype of its variable.
     allow_input_downcast : bool, optional
         Whether arguments may lose precision: yes, no, or (None) only Python floats.
-    profile : bool
-        Measure every step: see `Function.profile`.
-    on_unused_input : {'raise', 'warn', 'ignore'}
-        What happens for an input that nothing depends on.
+    profile : bool, optional
+        Measure every step: see `Function.profile`. By default `config.profile`.
+    on_unused_input : {'raise', 'warn', 'ignore'}, optional
+        What happens for an input that nothing depends on. By default `config.on_unused_input`.
 
     Returns
     -------
@@ -278,49 +364,81 @@ def function(
     >>> square = function([x], x**2)
     >>> square([1.0, 2.0, 3.0])
     array([1., 4., 9.])
+    >>> function([x], {"square": x**2, "sum": x.sum()})([1.0, 2.0])["sum"]
+    array(3.)
     """
-    inputs = list(inputs)
-    for place, x in enumerate(inputs):
-        if not isinstance(x, Variable) or isinstance(x, Constant | SharedVariable):
+    with test_values_off():
+        arguments = _arguments(inputs, allow_input_downcast)
+        returns, expressions = _returned(outputs)
+        new_values = _updates(updates)
+        replace = {
+            as_variable(old): _given(as_variable(old), new, rebuild_strict)
+            for old, new in _pairs(givens, "givens")
+        }
+        every = [*expressions, *new_values.values()]
+        if no_default_updates is not True:
+            left_out = set(no_default_updates or ())
+            for x in ancestors([*every, *replace.values()]):
+                update = x.default_update if isinstance(x, SharedVariable) and x not in left_out else None
+                if update is not None:
+                    new_values.setdefault(x, update)
+            every = [*expressions, *new_values.values()]
+        every = clone_replace(every, replace)
+        variables = [each.variable for each in arguments]
+        _check_inputs(variables, every, on_unused_input or config.on_unused_input)
+        # An input may stand inside of the graph: what computes it is cut off.
+        cut = {x: Variable(x.type, name=x.name) for x in variables if x.owner is not None}
+        every = clone_replace(every, dict(cut))
+        return Function(
+            [dataclasses.replace(each, variable=cut.get(each.variable, each.variable)) for each in arguments],
+            every[: len(expressions)],
+            list(zip(new_values, every[len(expressions) :], strict=True)),
+            returns=returns,
+            mode=resolve(mode),
+            name=name,
+            profile=config.profile if profile is None else bool(profile),
+        )
+
+
+def _arguments(inputs: Any, allow_downcast: bool | None) -> list[In]:
+    if not isinstance(inputs, list | tuple):
+        raise DTypeError(
+            "function: inputs", expected="a list of variables", actual=repr(inputs), fix=f"write [{inputs!r}]"
+        )
+    arguments = [each if isinstance(each, In) else In(each) for each in inputs]
+    for place, each in enumerate(arguments):
+        if not isinstance(each.variable, Variable) or isinstance(each.variable, Constant | SharedVariable):
             raise DTypeError(
-                f"function: input {place}", expected="a variable such as matrix('x')", actual=repr(x),
+                f"function: input {place}", expected="a variable such as matrix('x')", actual=repr(each),
                 fix="shared variables and constants are found by themselves: leave them out",
             )  # fmt: skip
-    if len(set(inputs)) < len(inputs):
+    if len({each.variable for each in arguments}) < len(arguments):
         raise DTypeError("function: inputs", expected="each variable once", actual=repr(inputs))
-    if (mode or "compiled") not in _MODES:
-        raise DTypeError("function: mode", expected="one of " + ", ".join(_MODES), actual=repr(mode))
-    returned = (
-        [] if outputs is None else [outputs] if not isinstance(outputs, list | tuple) else list(outputs)
-    )
-    expressions = [as_variable(x) for x in returned]
-    new_values = _updates(updates)
-    replace = {as_variable(old): _given(as_variable(old), new) for old, new in _pairs(givens, "givens")}
-    every = [*expressions, *new_values.values()]
-    if not no_default_updates:
-        reached = ancestors([*every, *replace.values()])
-        for variable in reached:
-            if isinstance(variable, SharedVariable) and variable.default_update is not None:
-                new_values.setdefault(variable, variable.default_update)
-        every = [*expressions, *new_values.values()]
-    every = clone_replace(every, replace)
-    _check_inputs(inputs, every, on_unused_input)
-    # An input may stand inside of the graph: what computes it is cut off.
-    cut = {x: Variable(x.type, name=x.name) for x in inputs if x.owner is not None}
-    every = clone_replace(every, dict(cut))
-    return Function(
-        [cut.get(x, x) for x in inputs],
-        every[: len(expressions)],
-        list(zip(new_values, every[len(expressions) :], strict=True)),
-        returns="nothing" if outputs is None else "list" if isinstance(outputs, list | tuple) else "one",
-        mode=_MODES[mode or "compiled"],
-        name=name,
-        downcast=allow_input_downcast,
-        profile=profile,
-    )
+    return [
+        each if each.allow_downcast is not None else dataclasses.replace(each, allow_downcast=allow_downcast)
+        for each in arguments
+    ]
+
+
+def _returned(outputs: Any) -> tuple[Returns, list[Variable]]:
+    """Return how the outputs are returned, and their expressions."""
+    returns: Returns
+    if isinstance(outputs, Mapping):
+        if not all(isinstance(key, str) for key in outputs):
+            raise DTypeError("function: outputs", expected="strings as keys", actual=repr(outputs))
+        returns, given = tuple(outputs), list(outputs.values())
+    elif isinstance(outputs, list | tuple):
+        returns, given = "list", list(outputs)
+    else:
+        returns, given = ("nothing", []) if outputs is None else ("one", [outputs])
+    return returns, [as_variable(x.variable if isinstance(x, Out) else x) for x in given]
 
 
 def _pairs(pairs: Pairs | None, argument: str) -> list[tuple[Any, Any]]:
+    if isinstance(pairs, set | frozenset):
+        raise DTypeError(
+            f"function: {argument}", expected="a dict, or a list of pairs", actual="a set, which has no order"
+        )
     result = list(pairs.items() if isinstance(pairs, Mapping) else pairs or ())
     if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in result):
         raise DTypeError(
@@ -344,8 +462,9 @@ def _updates(updates: Pairs | None) -> dict[SharedVariable, Variable]:
     return result
 
 
-def _given(old: Variable, new: Any) -> Variable:
-    return _fitted(old, as_variable(new), f"function: given for {old!r}")
+def _given(old: Variable, new: Any, strict: bool) -> Variable:
+    given = as_variable(new)
+    return _fitted(old, given if strict else cast(given, old.dtype), f"function: given for {old!r}")
 
 
 def _fitted(old: Variable, new: Variable, where: str) -> Variable:
@@ -403,7 +522,11 @@ def _check_inputs(inputs: Sequence[Variable], outputs: Sequence[Variable], on_un
 
 
 def _evaluate(expression: Variable, values: dict[Variable, Any]) -> np.ndarray:
-    result: np.ndarray = function(list(values), expression, on_unused_input="ignore")(*values.values())
+    """Compute an expression, by a function that is kept for the next time that it has the same inputs."""
+    given = tuple(values)
+    if given not in expression.compiled:
+        expression.compiled[given] = function(list(given), expression, on_unused_input="ignore")
+    result: np.ndarray = expression.compiled[given](*values.values())
     return result
 
 

@@ -27,6 +27,7 @@ from arignote.engine.ops.control import IfElse
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.ops.shape import ShapeOf
 from arignote.engine.shared import SharedVariable, conform
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
 
 Values = dict[Variable, np.ndarray]
@@ -113,7 +114,7 @@ class Native:
 
     def _specialized(self, types: dict[Variable, TensorType], integers: dict[Variable, int]) -> Executable:
         profile = self._profile or Profile()
-        with profile.stage("specialize"):
+        with profile.stage("specialize"), test_values_off():
             graph = self._shapes.specialize(types, integers)
         with profile.stage("plan"):
             extents = {x: x.storage.shape for x in self._shared}

@@ -57,6 +57,10 @@ class DTypeError(GraphError, TypeError):
     """A dtype, or a kind of argument, that does not fit."""
 
 
+class ConfigError(GraphError, ValueError):
+    """A value that a setting does not have."""
+
+
 class InputError(GraphError, ValueError):
     """Values that an op cannot take, such as an index out of range."""
 

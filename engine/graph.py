@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, GraphError
 from arignote.engine.operators import TensorOperators
 from arignote.engine.origin import Origin, user_line
@@ -104,6 +105,23 @@ class Variable(TensorOperators):
         self.index = index
         self.name = name
         self.tag = SimpleNamespace()
+        self._compiled: dict[tuple[Variable, ...], Callable[..., Any]] | None = None
+
+    @property
+    def compiled(self) -> dict[tuple[Variable, ...], Callable[..., Any]]:
+        """The functions that `eval` has made, by the inputs they take."""
+        if self._compiled is None:
+            self._compiled = {}
+        return self._compiled
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_compiled": None}
+
+    def clone(self, name: str | None = None) -> Variable:
+        """Return an input of the same type, with the same name and tag."""
+        made = self.type(name or self.name)
+        made.tag = SimpleNamespace(**vars(self.tag))
+        return made
 
     @property
     def dtype(self) -> str:
@@ -132,6 +150,8 @@ class Variable(TensorOperators):
 
     def eval(self, inputs: Mapping[Variable, Any] | None = None) -> np.ndarray:
         """Compute the value, given those of the inputs.
+
+        The compiled function is kept: the next call with the same inputs compiles nothing.
 
         Examples
         --------
@@ -203,6 +223,10 @@ class Apply:
             error.origin = error.origin or self.origin
             raise
         self.outputs = tuple(Variable(kind, self, i) for i, kind in enumerate(types))
+        if config.compute_test_value != "off":
+            from arignote.engine.testvalue import compute_test_values
+
+            compute_test_values(self)
 
     @property
     def shape_places(self) -> range | tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,28 @@ class SharedVariable(Variable):
         What every function that uses the variable makes of it, unless told otherwise.
     lent : bool
         Whether somebody outside may hold the very array, so that it must not be written to in place.
+    allow_downcast : bool or None
+        Whether values that are set may lose precision: yes, no, or (None) only Python floats.
     """
 
-    def __init__(self, type: TensorType, value: np.ndarray, name: str | None = None) -> None:
+    def __init__(
+        self,
+        type: TensorType,
+        value: np.ndarray,
+        name: str | None = None,
+        allow_downcast: bool | None = None,
+    ) -> None:
         super().__init__(type, name=name)
         self.storage = value
         self.lent = False
+        self.allow_downcast = allow_downcast
         self.default_update: Variable | None = None
 
-    def get_value(self, borrow: bool = False) -> np.ndarray:
-        """Return the value: a copy, or with `borrow` the array itself, which later updates leave alone."""
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
+        """Return the value: a copy, or with `borrow` the array itself, which later updates leave alone.
+
+        `return_internal_type` is without effect: the value is an array in any case.
+        """
         if borrow:
             self.lent = True
             return self.storage
@@ -50,8 +63,20 @@ class SharedVariable(Variable):
         DTypeError, ShapeError
             If the value would lose precision, or has another rank; the old value stays.
         """
-        self.storage = conform(value, self.type, f"set_value of {self!r}", copy=not borrow)
+        self.storage = conform(
+            value, self.type, f"set_value of {self!r}", copy=not borrow, downcast=self.allow_downcast
+        )
         self.lent = borrow
+
+    def zero(self, borrow: bool = False) -> None:
+        """Set all elements to 0; `borrow` is without effect."""
+        self.set_value(np.zeros_like(self.storage))
+
+    def clone(self, name: str | None = None) -> SharedVariable:
+        """Return another shared variable, with a copy of the value."""
+        made = SharedVariable(self.type, self.storage.copy(), name or self.name, self.allow_downcast)
+        made.tag = SimpleNamespace(**vars(self.tag))
+        return made
 
     def __repr__(self) -> str:
         return self.name or f"<shared {self.type}>"
@@ -63,6 +88,7 @@ def shared(
     strict: bool = False,
     borrow: bool = False,
     broadcastable: tuple[bool, ...] | None = None,
+    allow_downcast: bool | None = None,
 ) -> SharedVariable:
     """Make a variable whose value lives between calls (`theano.shared`).
 
@@ -77,6 +103,8 @@ def shared(
         Use the very array where its memory is fit; functions never write to a borrowed array.
     broadcastable : tuple of bool, optional
         Which dimensions are, and stay, of extent 1; by default none.
+    allow_downcast : bool, optional
+        Whether values that are set later may lose precision: yes, no, or (None) only Python floats.
 
     Returns
     -------
@@ -93,7 +121,8 @@ def shared(
         raise DTypeError("shared: value", expected="an array, since strict=True", actual=type(value).__name__)
     array = constant_array(np.asarray(value))
     kind = TensorType(str(array.dtype), broadcastable if broadcastable is not None else (None,) * array.ndim)
-    variable = SharedVariable(kind, conform(array, kind, "shared: value", copy=not borrow), name)
+    array = conform(array, kind, "shared: value", copy=not borrow)
+    variable = SharedVariable(kind, array, name, allow_downcast)
     variable.lent = borrow
     return variable
 

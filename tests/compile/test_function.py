@@ -1,14 +1,18 @@
+import copy
 import pickle
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 from arignote import clone, function, grad, shared
 from arignote import tensor as T
+from arignote.compile import In, Mode, Out, get_mode
 from arignote.compile.objects import cache_statistics
+from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.evaluate import evaluate
 
 MODES = pytest.mark.parametrize("mode", ["compiled", "reference"])
@@ -301,3 +305,192 @@ def test_the_reference_runs_the_graph_as_it_was_written():
     assert function([x], out, mode="reference")(800.0) == evaluate([out], {x: np.array(800.0)})[0] == -np.inf
     assert function([x], out)(800.0) == -800.0
     assert clone(out, {x: x}) is out
+
+
+# ------------------------------------------------------------------------------------------ Theano's forms
+
+
+@MODES
+def test_a_dict_of_outputs(mode):
+    x = T.dvector("x")
+    f = function([x], {"twice": x * 2, "sum": Out(x.sum(), borrow=True)}, mode=mode)
+    result = f([1.0, 2.0])
+    assert list(result) == ["twice", "sum"]
+    assert (result["twice"].tolist(), result["sum"]) == ([2.0, 4.0], 3.0)
+    assert pickle.loads(pickle.dumps(f))([1.0, 2.0])["sum"] == 3.0
+    with pytest.raises(DTypeError, match="strings as keys"):
+        function([x], {1: x})
+
+
+def test_outputs_that_say_how_they_are_borrowed():
+    x = T.dvector("x")
+    assert [y.tolist() for y in function([x], [Out(x * 2, borrow=True), x])([1.0])] == [[2.0], [1.0]]
+    assert function([x], Out(x * 2))([1.0]).tolist() == [2.0]
+
+
+@MODES
+def test_inputs_with_default_values(mode):
+    x, y, w = T.dscalars("x", "y", "w")
+    f = function([x, In(y, value=1), In(w, value=2, name="by_name")], (x + y) * w, mode=mode)
+    assert (f(33), f(33, 2), f(33, 0, 1), f(33, by_name=1), f(33, by_name=1, y=0)) == (68, 70, 33, 34, 33)
+    assert pickle.loads(pickle.dumps(f))(33) == 68
+    with pytest.raises(TypeError, match=r"missing: \[x\]"):
+        f()
+    with pytest.raises(TypeError, match="'w': no input of that name"):
+        f(33, w=1)
+
+
+def test_a_default_value_is_the_functions_own():
+    x, start = T.dvector("x"), np.array([1.0, 2.0])
+    f = function([In(x, value=start, mutable=True, borrow=True)], x * 2)
+    start[:] = 9
+    assert f().tolist() == [2.0, 4.0]
+    with pytest.raises(DTypeError, match="In: value of i"):
+        function([In(T.bscalar("i"), value=0.5)], [], on_unused_input="ignore")
+
+
+def test_strict_and_downcasting_inputs():
+    x, y = T.fvector("x"), T.fvector("y")
+    f = function([In(x, strict=True), In(y, allow_downcast=True)], x + y, allow_input_downcast=False)
+    assert f(np.ones(1, "float32"), np.ones(1)) == 2.0
+    with pytest.raises(DTypeError, match=r"an array of float32, since strict=True\n  actual:   float64"):
+        f(np.ones(1), np.ones(1))
+    with pytest.raises(DTypeError, match=r"since strict=True\n  actual:   list"):
+        f([1.0], np.ones(1))
+
+
+def test_inputs_come_in_a_list():
+    x = T.dscalar("x")
+    with pytest.raises(DTypeError, match=r"a list of variables\n  actual:   x\n  fix:      write \[x\]"):
+        function(x, x * 2)
+
+
+@pytest.mark.parametrize("form", [dict, OrderedDict, list, tuple])
+def test_forms_of_updates_and_givens(form):
+    x, v, w = T.dscalar("x"), shared(1.0), shared(2.0)
+    f = function([], x, updates=form([(v, v + w), (w, w * 2)]), givens=form([(x, v * 3)]))
+    assert f() == 3.0
+    assert (v.get_value(), w.get_value()) == (3.0, 4.0)
+
+
+def test_a_set_of_updates_is_refused():
+    w = shared(1.0)
+    with pytest.raises(DTypeError, match="a set, which has no order"):
+        function([], updates={(w, w + 1)})
+
+
+@MODES
+def test_givens_for_shared_variables_and_for_the_middle_of_a_graph(mode):
+    x, w, other = T.dscalar("x"), shared(2.0, "w"), shared(10.0)
+    middle = x * w
+    out = middle + 1
+    assert function([x], out, givens={w: other}, mode=mode)(3.0) == 31.0
+    assert function([x], out, givens={middle: x - 1}, mode=mode)(3.0) == 3.0
+    assert function([], out, givens=[(middle, np.float64(5))], mode=mode)() == 6.0
+    # The update is of w; its expression is of what stands for it.
+    function([], updates={w: w + 1}, givens={w: other}, mode=mode)()
+    assert (w.get_value(), other.get_value()) == (11.0, 10.0)
+
+
+def test_a_given_that_loses_precision_when_told():
+    x, d = T.fscalar("x"), T.dscalar("d")
+    with pytest.raises(DTypeError, match="given for x"):
+        function([d], x * 2, givens={x: d})
+    assert function([d], x * 2, givens={x: d}, rebuild_strict=False)(0.1) == np.float32(0.1) * 2
+
+
+def test_default_updates_of_some_variables():
+    v, w = shared(0.0), shared(0.0)
+    v.default_update, w.default_update = v + 1, w + 1
+    for left_out, expected in [(False, (1, 1)), ([w], (2, 1)), (True, (2, 1)), ((v,), (2, 2))]:
+        function([], v + w, no_default_updates=left_out)()
+        assert (v.get_value(), w.get_value()) == expected
+
+
+def test_modes_as_objects():
+    x = T.dscalar("x")
+    out = T.log(1 - T.nnet.sigmoid(x))
+    assert function([x], out, mode=Mode(linker="py"))(800.0) == -np.inf
+    assert function([x], out, mode=Mode(linker="cvm", optimizer="fast_run"))(800.0) == -800.0
+    assert function([x], out, mode=get_mode("FAST_RUN").excluding("fusion"))(800.0) == -800.0
+    for mode in ("FAST", 3, Mode):
+        with pytest.raises(DTypeError, match="one of compiled, reference"):
+            function([x], out, mode=mode)
+
+
+# ------------------------------------------------------------------------------------------ copies
+
+
+@MODES
+def test_a_copy_may_have_other_shared_variables(mode):
+    x, here, there = T.dscalar("x"), shared(1.0, "here"), shared(10.0, "there")
+    f = function([x], {"old": here * 1}, updates=[(here, here + x)], name="add", mode=mode)
+    g = f.copy(swap={here: there}, share_memory=True, name="elsewhere")
+    assert (f(1.0)["old"], g(1.0)["old"], f(1.0)["old"]) == (1.0, 10.0, 2.0)
+    assert (here.get_value(), there.get_value()) == (3.0, 11.0)
+    assert (repr(f.copy()), repr(g)) == ("<function add(x)>", "<function elsewhere(x)>")
+    still = f.copy(delete_updates=True)
+    assert still(1.0)["old"] == still(1.0)["old"] == 3.0
+    with pytest.raises(DTypeError, match="copy: swap of here"):
+        f.copy(swap={here: shared(np.float32(0))})
+    with pytest.raises(DTypeError, match="copy: swap of there"):
+        f.copy(swap={there: here})
+
+
+def test_a_deep_copy_has_its_own_state():
+    w = shared(np.zeros(2), "w")
+    f = function([], w * 1, updates=[(w, w + 1)])
+    f()
+    g = copy.deepcopy(f)
+    assert (f().tolist(), g().tolist(), g().tolist()) == ([1, 1], [1, 1], [2, 2])
+    v = copy.deepcopy(w)
+    v.set_value([7.0, 7.0])
+    assert w.get_value().tolist() == [2, 2]
+
+
+def test_a_function_gives_its_memory_back():
+    x = T.dvector("x")
+    f = function([x], T.exp(x).sum())
+    before = f([0.0, 1.0])
+    f.free()
+    assert f([0.0, 1.0]) == before
+
+
+def test_eval_keeps_what_it_compiled():
+    x, y = T.dscalars("x", "y")
+    z = x + y
+    assert z.eval({x: 1, y: 2}) == 3.0
+    (made,) = z.compiled.values()
+    assert z.eval({x: 3, y: 4}) == 7.0
+    assert list(z.compiled.values()) == [made]
+    assert z.eval({y: 3, x: 4}) == 7.0
+    assert pickle.loads(pickle.dumps(z)).compiled == {}
+
+
+# ------------------------------------------------------------------------------------------ variables
+
+
+def test_a_clone_of_a_variable():
+    x = T.dmatrix("x")
+    x.tag.regularizable = True
+    y = x.clone()
+    assert (y.name, y.type, y.tag.regularizable, y is x) == ("x", x.type, True, False)
+    w = shared(np.zeros(2), "w")
+    v = w.clone()
+    v.set_value(np.ones(2))
+    assert (w.get_value().tolist(), v.get_value(return_internal_type=True).tolist()) == ([0, 0], [1, 1])
+
+
+def test_values_of_shared_variables():
+    w = shared(np.zeros(2, "float32"), "w")
+    with pytest.raises(DTypeError, match="set_value of w"):
+        w.set_value(np.ones(2))
+    with pytest.raises(ShapeError, match="set_value of w"):
+        w.set_value(np.ones((2, 2), "float32"))
+    w.set_value([0.1, 0.2])
+    assert w.get_value().dtype == "float32"
+    loose = shared(np.zeros(2, "float32"), allow_downcast=True)
+    loose.set_value(np.full(2, 0.1))
+    assert loose.get_value().tolist() == [np.float32(0.1)] * 2
+    loose.zero()
+    assert loose.get_value().tolist() == [0, 0]

@@ -5,13 +5,13 @@ import pytest
 
 from arignote import config, shared
 from arignote import tensor as T
-from arignote.engine.errors import DTypeError, ShapeError
+from arignote.engine.errors import ConfigError, DTypeError, ShapeError
 from arignote.engine.types import DTYPES, TensorType, constant_array, float_dtype, upcast
 
 
 @pytest.fixture
 def float32(monkeypatch):
-    monkeypatch.setattr(config, "_floatX", "float32")
+    monkeypatch.setattr(config, "floatX", "float32")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_floats_are_float32_under_floatx_float32():
 
 def test_floatx_is_float64_unless_assigned():
     assert T.matrix().dtype == (T.ivector() / 3).dtype == T.ones((2,)).dtype == "float64"
-    with pytest.raises(DTypeError, match="'float32' or 'float64'"):
+    with pytest.raises(ConfigError, match="one of 'float32', 'float64'"):
         config.floatX = "float16"
 
 
