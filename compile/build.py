@@ -22,7 +22,6 @@ from arignote.engine.errors import AllocationError, ShapeError
 from arignote.engine.graph import Apply, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Cast, Elementwise
 from arignote.engine.origin import Origin
-from arignote.engine.shared import SharedVariable
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Built:
     steps : list of PlannedStep
     results : list of Result
         The arrays that are returned, in order.
-    renewed : dict of SharedVariable to Result
+    renewed : dict of Variable to Result
         The shared variables that get a new array, because their shape changes.
     arena : int
         Bytes of the arena.
@@ -42,7 +41,7 @@ class Built:
 
     steps: list[PlannedStep]
     results: list[Result]
-    renewed: dict[SharedVariable, Result]
+    renewed: dict[Variable, Result]
     arena: int
 
     @property
@@ -54,8 +53,9 @@ class Built:
 def build(
     graph: Specialized,
     returned: int,
-    updated: Sequence[SharedVariable],
+    updated: Sequence[Variable],
     shapes: Mapping[Variable, tuple[int, ...]],
+    views: Mapping[Variable, View] | None = None,
 ) -> Built:
     """Plan a specialised graph.
 
@@ -65,11 +65,15 @@ def build(
         Its outputs are those that are returned, then the new values of the updated variables.
     returned : int
         How many are returned.
-    updated : sequence of SharedVariable
+    updated : sequence of Variable
+        Shared ones, or those that an iteration of a loop writes to.
     shapes : mapping
-        The shapes that the shared variables have before the call.
+        The shapes that they have before the call.
+    views : mapping, optional
+        Where inputs of the graph lie, if not in arguments of their own.
     """
     steps = Steps(graph)
+    steps.views.update(views or {})
     outputs, news = graph.outputs[:returned], graph.outputs[returned:]
     # A node that only decides a shape need not be computed: the shape is known.
     nodes = walk(graph.outputs, inputs_of=data_inputs)
@@ -80,7 +84,7 @@ def build(
         check_update(variable, shape_of(x), x.origin)
     in_place = _in_place_updates(graph, outputs, news, updated, shapes, nodes, groups)
     results = [Result(shape_of(x), x.dtype) for x in outputs]
-    renewed: dict[SharedVariable, Result] = {}
+    renewed: dict[Variable, Result] = {}
     _set_destinations(steps, outputs, results, set(news))
 
     for node in nodes:
@@ -136,7 +140,7 @@ def allocation_error(built: Built) -> AllocationError:
     )
 
 
-def check_update(variable: SharedVariable, shape: tuple[int, ...], origin: Origin | None = None) -> None:
+def check_update(variable: Variable, shape: tuple[int, ...], origin: Origin | None = None) -> None:
     """Refuse a new value whose shape is not of the variable's type."""
     if not variable.type.admits(shape):
         raise ShapeError(
@@ -162,11 +166,11 @@ def _in_place_updates(
     graph: Specialized,
     outputs: Sequence[Variable],
     news: Sequence[Variable],
-    updated: Sequence[SharedVariable],
+    updated: Sequence[Variable],
     shapes: Mapping[Variable, tuple[int, ...]],
     nodes: Sequence[Apply],
     groups: Mapping[Apply, list[Apply]],
-) -> dict[Variable, SharedVariable]:
+) -> dict[Variable, Variable]:
     """Return the new values that an elementwise loop may write over the old ones.
 
     It may if the loop reads no other variable that is written to, reads the old value only element by
@@ -178,7 +182,7 @@ def _in_place_updates(
         for x in data_inputs(node):
             readers[x].add(node)
     writable = set(updated)
-    result: dict[Variable, SharedVariable] = {}
+    result: dict[Variable, Variable] = {}
     for x, variable in zip(news, updated, strict=True):
         if x.owner not in groups or not isinstance(x.owner.op, Elementwise) or readers[x]:
             continue
@@ -201,7 +205,7 @@ def _source(graph: Specialized, x: Variable) -> Variable | None:
     return graph.sources.get(x)
 
 
-def _kept_from_writes(steps: Steps, x: Variable, updated: Sequence[SharedVariable]) -> View:
+def _kept_from_writes(steps: Steps, x: Variable, updated: Sequence[Variable]) -> View:
     """Return a view of a new value that no write to a shared variable changes, copied where it has to be."""
     view = steps.view(x)
     buffer = root(view.buffer)

@@ -11,6 +11,7 @@ from arignote.compile.aligned import aligned_empty
 from arignote.compile.build import Built, allocation_error
 from arignote.compile.objects import kernel_address
 from arignote.compile.program import Program, Relocation, Step, StepError
+from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Variable
@@ -62,7 +63,10 @@ class Executable:
             for place, argument in enumerate(planned.arguments):
                 if isinstance(argument, View):
                     relocations.append(self._relocation(number, place, argument))
-                words.append(0 if isinstance(argument, View) else argument)
+                    argument = 0
+                elif isinstance(argument, KernelSpec):
+                    argument = kernel_address(argument)
+                words.append(argument)
             steps.append(Step(kernel_address(planned.spec), words, planned.tasks, planned.scratch))
         self.program = Program(steps, relocations, len(self._places), arrays=len(given))
         self._arrays = memoryview(self.program.arrays)
@@ -150,14 +154,20 @@ class Executable:
             raise AssertionError(f"{step.node!r} failed with status {failure.status}, and cannot say why")
         diagnose, views = step.diagnosis
         error = diagnose([self._read(view, values) for view in views], failure.status)
-        error.origin = step.node.origin
+        error.origin = error.origin or step.node.origin
         return error
 
     def _read(self, view: View, values: Sequence[np.ndarray]) -> np.ndarray:
-        """Return a copy of the elements of a contiguous view."""
-        address = self._base(view.buffer, values) + view.offset * view.itemsize
-        data = ctypes.string_at(address, view.size * view.itemsize)
-        return np.frombuffer(data, view.dtype).reshape(view.shape)
+        """Return a copy of the elements of a view."""
+        if not view.size:
+            return np.empty(view.shape, view.dtype)
+        reaches = [(extent - 1) * stride for extent, stride in zip(view.shape, view.strides, strict=True)]
+        before = sum(reach for reach in reaches if reach < 0)
+        span = sum(abs(reach) for reach in reaches) + 1
+        address = self._base(view.buffer, values) + (view.offset + before) * view.itemsize
+        data = ctypes.string_at(address, span * view.itemsize)
+        strides = [stride * view.itemsize for stride in view.strides]
+        return np.ndarray(view.shape, view.dtype, data, -before * view.itemsize, strides)
 
 
 def address_of(array: np.ndarray) -> int:

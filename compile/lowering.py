@@ -33,8 +33,8 @@ class PlannedStep:
     Parameters
     ----------
     spec : KernelSpec
-    arguments : tuple of int and View
-        A view stands for the address of its first element.
+    arguments : tuple of int, View and KernelSpec
+        A view stands for the address of its first element, a spec for that of the kernel.
     tasks, scratch : int
         Number of tasks; bytes of scratch memory a thread needs.
     node : Apply
@@ -48,7 +48,7 @@ class PlannedStep:
     """
 
     spec: KernelSpec
-    arguments: tuple[int | View, ...]
+    arguments: tuple[int | View | KernelSpec, ...]
     tasks: int
     scratch: int
     node: Apply
@@ -129,7 +129,7 @@ class Steps:
         *,
         reads: Sequence[View],
         writes: Sequence[View],
-        arguments: Sequence[int | View],
+        arguments: Sequence[int | View | KernelSpec],
         tasks: int,
         scratch: int = 0,
         diagnosis: tuple[Diagnosis, tuple[View, ...]] | None = None,
@@ -174,24 +174,27 @@ Lowering = Callable[[Steps, Any, Apply], None]
 
 @dataclass(frozen=True)
 class Registered:
-    """A lowering, and whether its kernel reads the inputs that decide shapes as data too."""
+    """A lowering, whether its kernel reads the inputs that decide shapes as data too, and for which ops."""
 
     lower: Lowering
     reads_shape_inputs: bool
+    when: Callable[[Any], bool]
 
 
 _lowerings: dict[type[Op], Registered] = {}
 
 #: The modules in which lowerings are registered, each beside the kernels it uses.
-_MODULES = ("conv", "dot", "elementwise", "index", "pool", "random", "shape", "softmax")
+_MODULES = ("conv", "dot", "elementwise", "index", "pool", "random", "scan", "shape", "softmax")
 
 
-def lowers(*ops: type[Op], reads_shape_inputs: bool = False) -> Callable[[Lowering], Lowering]:
-    """Register a lowering for ops of these classes."""
+def lowers(
+    *ops: type[Op], reads_shape_inputs: bool = False, when: Callable[[Any], bool] = lambda op: True
+) -> Callable[[Lowering], Lowering]:
+    """Register a lowering for ops of these classes, or those of them for which `when` holds."""
 
     def register(lower: Lowering) -> Lowering:
         for op in ops:
-            _lowerings[op] = Registered(lower, reads_shape_inputs)
+            _lowerings[op] = Registered(lower, reads_shape_inputs, when)
         return lower
 
     return register
@@ -199,7 +202,8 @@ def lowers(*ops: type[Op], reads_shape_inputs: bool = False) -> Callable[[Loweri
 
 def is_native(op: Op) -> bool:
     """Tell whether an op has a lowering; NumPy computes those that have none, between native programs."""
-    return _find(op) is not None
+    found = _find(op)
+    return found is not None and found.when(_unsized(op))
 
 
 def lower(steps: Steps, node: Apply) -> None:

@@ -64,6 +64,27 @@ class Window(Buffer):
     offset_of: OffsetOf
 
 
+@dataclass(eq=False)
+class Row(Buffer):
+    """What an iteration of a loop sees of a view: the same in each, or one row after another.
+
+    Parameters
+    ----------
+    base : View
+        What the first iteration sees.
+    stride : int
+        Elements from there to what the next one sees.
+    """
+
+    base: View
+    stride: int
+
+    @classmethod
+    def of(cls, rows: View) -> Row:
+        """Take the rows of a view."""
+        return cls(rows.sliced([0]), rows.strides[0])
+
+
 def root(buffer: Buffer) -> Buffer:
     """Return the buffer whose memory this is."""
     while isinstance(buffer, Window):

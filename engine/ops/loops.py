@@ -12,7 +12,7 @@ from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
 from arignote.engine.graph import Variable, ancestors, as_variable, clone_replace
 from arignote.engine.inner import close, free_variables
-from arignote.engine.ops.elementwise import cast, minimum
+from arignote.engine.ops.elementwise import cast, minimum, neq
 from arignote.engine.ops.scan import Scan, State, promised
 from arignote.engine.ops.shape import ShapeOf
 from arignote.engine.shared import SharedVariable
@@ -49,7 +49,7 @@ def until(condition: Any) -> Until:
     test = as_variable(condition)
     if test.ndim:
         raise DTypeError("until: condition", expected="a scalar", actual=f"{test!r} of type {test.type}")
-    return Until(test)
+    return Until(test if test.dtype == "bool" else neq(test, 0))
 
 
 def scan(

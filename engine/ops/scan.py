@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from arignote.engine.errors import DTypeError, ShapeError
+from arignote.engine.errors import DTypeError, GraphError, ShapeError
 from arignote.engine.graph import Op, Variable, ancestors, clone_replace
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import cast, minimum
@@ -191,7 +191,10 @@ class Scan(Op):
         while ran < int(count):
             values = [np.asarray(sequence[ran]) for sequence in sequences]
             values.extend(np.asarray(rows[tap]) for rows, _, tap in self.per_tap(states))
-            results = step([*values, *shared])
+            try:
+                results = step([*values, *shared])
+            except GraphError as error:
+                raise self.located(error, ran) from None
             ran += 1
             for place, (rows, state) in enumerate(zip(states, self.states, strict=True)):
                 new, old = results[place], np.asarray(rows[-1])
@@ -215,6 +218,11 @@ class Scan(Op):
                 array[place] = row
             outputs.append(array)
         return (*outputs, np.asarray(ran, "int64")) if self.until else tuple(outputs)
+
+    def located(self, error: GraphError, iteration: int) -> GraphError:
+        """Say in an error of a step which step it was."""
+        error.summary += f" (step {iteration} of scan{' ' * bool(self.name)}{self.name})"
+        return error
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
