@@ -10,10 +10,13 @@ import functools
 import statistics
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from arignote.compile.kernels.conv import ConvAxis, ConvGeometry, Correlation, FilterGradient
+from arignote.compile.kernels.conv_correlate import Correlation
+from arignote.compile.kernels.conv_filter_gradient import FilterGradient
+from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
 from arignote.compile.kernels.dot import MANY_ROWS, InnerProduct, OuterProduct
 from arignote.compile.objects import kernel_address
 from arignote.compile.simd import host
@@ -26,7 +29,7 @@ except ImportError:
 
 SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 SECONDS = 0.5  # for one side of a row
-# images, channels, size, filters, taps, stride, padding
+# images, channels, size, filters, taps, stride, padding; then groups, and planes of images that have a depth
 CONVOLUTIONS = [
     (10, 1, 28, 20, 5, 1, 0),
     (10, 20, 12, 40, 5, 1, 0),
@@ -37,6 +40,12 @@ CONVOLUTIONS = [
     (4, 256, 14, 256, 3, 1, 1),
     (8, 64, 56, 256, 1, 1, 0),
     (1, 3, 224, 64, 7, 2, 3),
+    (8, 128, 28, 128, 3, 1, 1, 4),
+    (8, 64, 56, 64, 3, 1, 1, 64),
+    (8, 64, 56, 64, 3, 2, 1, 64),
+    (8, 256, 14, 256, 5, 1, 2, 256),
+    (4, 16, 28, 32, 3, 1, 1, 1, 16),
+    (2, 64, 14, 64, 3, 1, 1, 1, 14),
 ]
 # rows, terms, columns of A B; its gradients are the products AᵀC and C Bᵀ
 PRODUCTS = [
@@ -113,24 +122,30 @@ def row(name, operations, ours, theirs, result, expected):
     print(f"| {name} | {ours_rate:.0f} | {their_rate:.0f} | {others / seconds:.2f} |", flush=True)
 
 
-def convolution(n, channels, size, filters, taps, stride, pad, dtype, promised):
-    """Measure a convolution and its gradients."""
+def convolution(n, channels, size, filters, taps, stride, pad, groups=1, planes=0, *, dtype, promised):
+    """Measure a convolution and its gradients; images of no planes have two axes."""
     axis = ConvAxis(size, taps, pad, pad, stride, 1, False)
-    geometry, outputs = ConvGeometry(channels, filters, axis, axis), axis.outputs
+    depth = replace(axis, extent=planes) if planes else POINT
+    geometry = ConvGeometry(groups, channels // groups, filters // groups, depth, axis, axis)
+    shown = slice(None) if planes else slice(1, None)
+    image, maps = ([getattr(axis, of) for axis in geometry.axes][shown] for of in ("extent", "outputs"))
+    kernel = [axis.taps for axis in geometry.axes][shown]
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((n, channels, size, size)).astype(dtype)
-    w = rng.standard_normal((filters, channels, taps, taps)).astype(dtype)
-    dy = rng.standard_normal((n, filters, outputs, outputs)).astype(dtype)
+    x = rng.standard_normal((n, channels, *image)).astype(dtype)
+    w = rng.standard_normal((filters, channels // groups, *kernel)).astype(dtype)
+    dy = rng.standard_normal((n, filters, *maps)).astype(dtype)
 
     def packed(packing, images):
-        target = aligned(packing.elements(n), dtype)
-        return target, bind("conv:pack", packing, packing.tasks(n), images, target, n)
+        target = aligned(packing.elements(n * groups), dtype)
+        tasks = packing.tasks(n * groups)
+        return target, bind("conv_pack:pack", packing, tasks, images, target, n * groups)
 
     def correlation(images, gradient):
         plan = Correlation(dtype, host(), geometry, gradient, promised=promised)
         target, pack = packed(plan.packing, images)
-        out = np.empty((n, plan.outputs, *plan.output_shape), dtype)
-        return out, in_turn(pack, bind("conv:correlate", plan, plan.tasks(n), target, w, out, n))
+        out = np.empty_like(x if gradient else dy)
+        correlate = bind("conv_correlate:correlate", plan, plan.tasks(n), target, w, out, n * groups)
+        return out, in_turn(pack, correlate)
 
     def filter_gradient():
         plan = FilterGradient(dtype, host(), geometry, promised=promised)
@@ -138,21 +153,26 @@ def convolution(n, channels, size, filters, taps, stride, pad, dtype, promised):
         pack_images()  # outside the measurement: the forward convolution has packed them
         gradient, pack = packed(plan.gradient_packing, dy)
         out = np.empty_like(w)
-        return out, in_turn(pack, bind("conv:filter_gradient", plan, plan.tasks(n), images, gradient, out, n))
+        return out, in_turn(
+            pack, bind("conv_filter_gradient:filter_gradient", plan, plan.tasks(n), images, gradient, out, n)
+        )
 
     def theirs(which, *, double=False):
         arrays = (torch.from_numpy(a).double() if double else torch.from_numpy(a) for a in (dy, x, w))
         dy_, x_, w_ = arrays
         if which is None:
-            return lambda: torch.nn.functional.conv2d(x_, w_, stride=stride, padding=pad)
+            convolve = torch.nn.functional.conv3d if planes else torch.nn.functional.conv2d
+            return lambda: convolve(x_, w_, stride=stride, padding=pad, groups=groups)
         wanted = [which == 0, which == 1, False]
         backward = torch.ops.aten.convolution_backward
-        options = [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, wanted
+        rank = len(image)
+        options = [stride] * rank, [pad] * rank, [1] * rank, False, [0] * rank, groups, wanted
         return lambda: backward(dy_, x_, w_, None, *options)[which]
 
-    name = f"{n}x{channels}x{size}x{size}, {filters}@{taps}x{taps}"
+    name = f"{'x'.join(map(str, x.shape))}, {filters}@{'x'.join(map(str, kernel))}"
     name += f" stride {stride}" * (stride > 1) + f" pad {pad}" * (pad > 0)
-    operations = 2 * n * filters * channels * outputs**2 * taps**2
+    name += f", {groups} groups" * (groups > 1)
+    operations = n * geometry.flops
     for part, which, (result, ours) in (
         ("forward", None, correlation(x, gradient=False)),
         ("input gradient", 0, correlation(dy, gradient=True)),
@@ -192,7 +212,7 @@ def main():
         torch.set_num_threads(1)
     print(f"{dtype}, GFLOP/s\n\n| operation | arignote | torch | ratio |\n|---|---|---|---|")
     for shape in CONVOLUTIONS:
-        convolution(*shape, dtype, promised)
+        convolution(*shape, dtype=dtype, promised=promised)
     for shape in PRODUCTS:
         product(*shape, dtype)
 

@@ -1,6 +1,18 @@
 """The ops of the graph, and their functions under Theano's names."""
 
-from arignote.engine.ops.conv import conv2d
+from arignote.engine.ops.convolve import (
+    causal_conv1d,
+    conv1d,
+    conv2d,
+    conv2d_grad_wrt_inputs,
+    conv2d_grad_wrt_weights,
+    conv2d_transpose,
+    conv3d,
+    conv3d_grad_wrt_inputs,
+    conv3d_grad_wrt_weights,
+    separable_conv2d,
+    separable_conv3d,
+)
 from arignote.engine.ops.decompositions import eig, eigh, eigvalsh, lstsq, qr, svd
 from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, outer, tensordot
 from arignote.engine.ops.elementwise import (
@@ -101,9 +113,17 @@ __all__ = [
     "binary_crossentropy",
     "cast",
     "categorical_crossentropy",
+    "causal_conv1d",
     "ceil",
     "cholesky",
+    "conv1d",
     "conv2d",
+    "conv2d_grad_wrt_inputs",
+    "conv2d_grad_wrt_weights",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_grad_wrt_inputs",
+    "conv3d_grad_wrt_weights",
     "cos",
     "det",
     "dimshuffle",
@@ -157,6 +177,8 @@ __all__ = [
     "qr",
     "relu",
     "reshape",
+    "separable_conv2d",
+    "separable_conv3d",
     "sgn",
     "shape",
     "sigmoid",

@@ -1,30 +1,32 @@
-"""Two-dimensional convolution and its two gradients.
+"""Convolution and its two gradients, of images with rows and columns or with a depth besides.
 
 The three ops share their parameters. With cross-correlation written as
 
     y[n, k, p, q] = sum over c, r, s of  x[n, c, p*sh + r*dh - top, q*sw + s*dw - left] * w[k, c, r, s]
 
 (x is 0 outside of the image) each of them is linear in each of its two operands, and the derivatives of any
-one are the other two. A true convolution reads w[k, c, R-1-r, S-1-s] instead.
+one are the other two. A true convolution reads w[k, c, R-1-r, S-1-s] instead. Channels and filters may come
+in groups: the filters of a group see its channels only. Filters that are not shared are other ones at every
+place of the output: w[k, p, q, c, r, s].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 
 from arignote.engine.batching import fold, unfold
-from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Constant, Op, Variable, as_variable
-from arignote.engine.ops.elementwise import cast
-from arignote.engine.ops.shape import SpecifyShape, extents
-from arignote.engine.types import TensorType, upcast
+from arignote.engine.errors import ShapeError
+from arignote.engine.graph import Op, Variable
+from arignote.engine.ops.shape import extents
+from arignote.engine.types import TensorType
 
 Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
+Padding = tuple[Pair, ...]
+AXES = ("planes", "rows", "columns")
 
 
 @dataclass(frozen=True)
@@ -33,29 +35,45 @@ class Convolution(Op):
 
     Parameters
     ----------
-    border_mode : {'valid', 'full', 'half'} or ((top, bottom), (left, right))
-    subsample, dilation : (int, int)
-        Strides of the output, and of the filter, in rows and columns.
+    border_mode : {'valid', 'full', 'half'} or pairs of int
+        Zeros before and behind each axis of an image: ((top, bottom), (left, right)).
+    subsample, dilation : tuple of int
+        Strides of the output, and of the filter, along each axis of an image.
     flip : bool
-        Whether filters are turned by 180 degrees (convolution) or not (cross-correlation).
+        Whether filters are turned around in all axes (convolution) or not (cross-correlation).
+    groups : int
+        How many parts channels and filters come in.
+    unshared : bool
+        Whether every place of the output has filters of its own.
     """
 
     border_mode: str | Padding
-    subsample: Pair
-    dilation: Pair
+    subsample: tuple[int, ...]
+    dilation: tuple[int, ...]
     flip: bool
+    groups: int = 1
+    unshared: bool = False
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """What people call the axes of an image."""
+        return AXES[-len(self.subsample) :]
+
+    @property
+    def name(self) -> str:
+        """What people call the function that makes it."""
+        return f"conv{len(self.subsample)}d"
 
     def padding(self, filter_shape: Sequence[int]) -> Padding:
-        """Return ((top, bottom), (left, right)) for filters of (rows, columns)."""
+        """Return the zeros before and behind each axis, for filters of these extents."""
         if not isinstance(self.border_mode, str):
             return self.border_mode
         spans = [(extent - 1) * step for extent, step in zip(filter_shape, self.dilation, strict=True)]
         divisor = {"full": 1, "half": 2}.get(self.border_mode)
-        rows, columns = (span // divisor if divisor else 0 for span in spans)
-        return ((rows, rows), (columns, columns))
+        return tuple((span // divisor,) * 2 if divisor else (0, 0) for span in spans)
 
     def output_extents(self, image: Sequence[int | None], filters: Sequence[int | None]) -> list[int | None]:
-        """Return the output's (rows, columns), None where they are not known.
+        """Return the output's extents behind batch and channels, None where they are not known.
 
         Raises
         ------
@@ -67,11 +85,11 @@ class Convolution(Op):
             if extent is None or span is None:
                 result.append(None)
                 continue
-            before, after = self.padding([span, span])[axis]
+            before, after = self.padding([span] * len(self.subsample))[axis]
             room = extent + before + after - (span - 1) * self.dilation[axis] - 1
             if room < 0 or span == 0:
                 raise ShapeError(
-                    f"conv2d: the filter's {('rows', 'columns')[axis]} do not fit into the image's",
+                    f"{self.name}: the filter's {self.axes[axis]} do not fit into the image's",
                     expected=f"1 to {extent + before + after} (image {extent}, padding {before} + {after})",
                     actual=f"{span}" + f", dilated by {self.dilation[axis]}" * (self.dilation[axis] > 1),
                     fix="use smaller filters, or pad: border_mode='half' or 'full'",
@@ -79,45 +97,155 @@ class Convolution(Op):
             result.append(room // self.subsample[axis] + 1)
         return result
 
-    def siblings(self) -> tuple[Conv2d, Conv2dInputGradient, Conv2dFilterGradient]:
+    def siblings(self) -> tuple[Conv, ConvInputGradient, ConvFilterGradient]:
         """Return the three ops with these parameters."""
-        parameters = (self.border_mode, self.subsample, self.dilation, self.flip)
-        return Conv2d(*parameters), Conv2dInputGradient(*parameters), Conv2dFilterGradient(*parameters)
+        parameters = astuple(self)
+        return Conv(*parameters), ConvInputGradient(*parameters), ConvFilterGradient(*parameters)
+
+    def check_gradient(
+        self,
+        gradient: TensorType,
+        image: Sequence[int | None],
+        filters: Sequence[int | None],
+        maps: int | None,
+    ) -> None:
+        """Refuse a gradient that is not of the shape of the maps."""
+        wanted = [maps, *self.output_extents(image, filters)]
+        for mine, theirs in zip(gradient.shape[1:], wanted, strict=True):
+            if mine is not None and theirs is not None and mine != theirs:
+                raise ShapeError(
+                    f"{self.name}: the gradient does not have the maps' shape",
+                    expected=f"(batch, {_listed(wanted)})",
+                    actual=str(gradient),
+                    fix="it has the shape of the convolution's result for images and filters of these shapes",
+                )
+
+    def check_groups(self, what: str, count: int | None) -> None:
+        """Refuse a number of channels or filters that the groups do not divide."""
+        if count is not None and count % self.groups:
+            raise ShapeError(
+                f"{self.name}: argument `num_groups` does not divide the number of {what}",
+                expected=f"a multiple of {self.groups}",
+                actual=f"{count} {what}",
+                fix=f"choose num_groups among the divisors of {count}, or another number of {what}",
+            )
+
+    def _check_places(self, filters: TensorType, places: Sequence[int | None]) -> None:
+        """Refuse unshared filters that are not as many as the places of the output."""
+        mine = filters.shape[1 : -len(self.subsample) - 1]
+        pairs = zip(mine, places, strict=True) if self.unshared else ()
+        if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            raise ShapeError(
+                f"{self.name}: unshared filters for other places than the output has",
+                expected=f"filters of shape (filters, {_listed(places)}, channels, {', '.join(self.axes)})",
+                actual=str(filters),
+                fix="give every place of the output its filters: the output's extents follow the first one",
+            )
+
+    def taps(self, filters: Sequence[Any]) -> Sequence[Any]:
+        """Return the extents of a filter along the axes of an image, from all extents of the filters."""
+        return filters[-len(self.subsample) :]
+
+    def filter_channels(self, filters: Sequence[int | None]) -> int | None:
+        """Return how many channels a filter sees, from all extents of the filters."""
+        return filters[-len(self.subsample) - 1]
+
+    def channels(self, filters: Sequence[int | None]) -> int | None:
+        """Return the images' channels, from all extents of the filters."""
+        channels = self.filter_channels(filters)
+        return None if channels is None else channels * self.groups
+
+    def filter_shape(
+        self, maps: Sequence[int | None], channels: int | None, taps: Sequence[int | None]
+    ) -> tuple[int | None, ...]:
+        """Return the shape of the filters of maps (batch, filters, ...), for images of so many channels."""
+        channels = None if channels is None else channels // self.groups
+        return (maps[1], *(maps[2:] if self.unshared else ()), channels, *taps)
 
     def _windows(self, image: np.ndarray, filter_shape: Sequence[int]) -> np.ndarray:
-        """Return the view (n, c, p, q, r, s) of the padded image's windows, strided and dilated."""
-        (top, bottom), (left, right) = self.padding(filter_shape)
-        padded = np.pad(image, ((0, 0), (0, 0), (top, bottom), (left, right)))
-        (dh, dw), (sh, sw) = self.dilation, self.subsample
-        spans = tuple((extent - 1) * step + 1 for extent, step in zip(filter_shape, (dh, dw), strict=True))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=(2, 3))
-        return windows[:, :, ::sh, ::sw, ::dh, ::dw]
+        """Return the view (n, g, c, output extents, taps) of the padded image's windows."""
+        padded = np.pad(image, ((0, 0), (0, 0), *self.padding(filter_shape)))
+        spans = tuple(
+            (extent - 1) * step + 1 for extent, step in zip(filter_shape, self.dilation, strict=True)
+        )
+        axes = tuple(range(2, image.ndim))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=axes)
+        steps = (slice(None, None, step) for step in (*self.subsample, *self.dilation))
+        return self._grouped(windows[:, :, *steps], 1)
+
+    def _grouped(self, x: np.ndarray, axis: int) -> np.ndarray:
+        """Split an axis into groups and their elements."""
+        shape = list(x.shape)
+        shape[axis : axis + 1] = self.groups, shape[axis] // self.groups
+        return x.reshape(shape)
+
+    @property
+    def _channel_axis(self) -> int:
+        """Which axis of filters their channels are."""
+        return 1 + len(self.subsample) * self.unshared
+
+    def _folded(
+        self, inputs: Sequence[Variable], is_batched: Sequence[bool], first: Pair, second: Pair
+    ) -> Sequence[Variable] | None:
+        """Apply the op to a batch of one of its operands, as more images, filters or channels.
+
+        `first` and `second` tell, for each operand, the axis that the batch joins, and the result's where
+        it comes out. Between filters or channels in groups there is no place for a batch.
+        """
+        if all(is_batched[:2]) or any(is_batched[2:]):
+            return None
+        place = is_batched.index(True)
+        joined, out = (first, second)[place]
+        if self.groups > 1 and (joined, out) != (0, 0):
+            return None
+        arguments, operand = [*inputs], extents(inputs[place])
+        arguments[place] = fold(inputs[place], joined)
+        return [unfold(self(*arguments), out, [operand[0], operand[joined + 1]])]
+
+    @property
+    def _letters(self) -> tuple[str, str, str]:
+        """Letters, as `einsum` wants them, for the places of an output, those of a filter, and filters."""
+        rank = len(self.subsample)
+        out, taps = "xyz"[:rank], "rst"[:rank]
+        return out, taps, f"gk{out}c" if self.unshared else "gkc"
 
     def _oriented(self, filters: np.ndarray) -> np.ndarray:
-        return filters[:, :, ::-1, ::-1] if self.flip else filters
+        return np.flip(filters, tuple(range(-len(self.subsample), 0))) if self.flip else filters
+
+
+def _listed(shape: Sequence[int | None]) -> str:
+    return ", ".join("?" if extent is None else str(extent) for extent in shape)
 
 
 @dataclass(frozen=True)
-class Conv2d(Convolution):
-    """Images (n, c, h, w) with filters (k, c, r, s) to maps (n, k, p, q)."""
+class Conv(Convolution):
+    """Images (n, c, h, w) with filters (k, c / groups, r, s) to maps (n, k, p, q), or all with a depth."""
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         image, filters = types
-        channels = {image.shape[1], filters.shape[1]} - {None}
-        if len(channels) > 1:
+        self.check_groups("channels", image.shape[1])
+        self.check_groups("filters", filters.shape[0])
+        spatial, axes = self.output_extents(image.shape[2:], self.taps(filters.shape)), ", ".join(self.axes)
+        maps = [image.shape[0], filters.shape[0], *spatial]
+        channels = self.channels(filters.shape)
+        if None not in (channels, image.shape[1]) and channels != image.shape[1]:
+            assert image.shape[1] is not None
             raise ShapeError(
-                "conv2d: input and filters differ in their number of channels",
-                expected=f"filters of shape (filters, {image.shape[1]}, rows, columns)",
+                f"{self.name}: input and filters differ in their number of channels",
+                expected=f"filters of shape (filters, {'output places, ' * self.unshared}"
+                f"{image.shape[1] // self.groups}, {axes}){f', in {self.groups} groups' * (self.groups > 1)}",
                 actual=f"input {image}, filters {filters}",
-                fix="channels are the second extent of both; images are (batch, channels, rows, columns)",
+                fix=f"channels are the second extent of both; images are (batch, channels, {axes})",
             )
-        spatial = self.output_extents(image.shape[2:], filters.shape[2:])
-        return [image.with_shape([image.shape[0], filters.shape[0], *spatial])]
+        self._check_places(filters, spatial)
+        return [image.with_shape(maps)]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         image, filters = arrays
-        windows = self._windows(image, filters.shape[2:])
-        return (np.einsum("ncpqrs,kcrs->nkpq", windows, self._oriented(filters), optimize=True),)
+        windows, (out, taps, kernel) = self._windows(image, self.taps(filters.shape)), self._letters
+        kernels = self._grouped(self._oriented(filters), 0)
+        maps = np.einsum(f"ngc{out}{taps},{kernel}{taps}->ngk{out}", windows, kernels, optimize=True)
+        return (maps.reshape(len(image), len(filters), *maps.shape[3:]),)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
@@ -126,272 +254,100 @@ class Conv2d(Convolution):
         _, input_gradient, filter_gradient = self.siblings()
         return [
             input_gradient(filters, gradient, *extents(image)[2:]),
-            filter_gradient(image, gradient, *extents(filters)[2:]),
+            filter_gradient(image, gradient, *self.taps(extents(filters))),
         ]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return _folded(self, inputs, is_batched, (0, 0), (0, 1))
+        return self._folded(inputs, is_batched, (0, 0), (0, 1))
 
 
 @dataclass(frozen=True)
-class Conv2dInputGradient(Convolution):
-    """The images' gradient, from filters, the maps' gradient, and the images' rows and columns."""
+class ConvInputGradient(Convolution):
+    """The images' gradient, from filters, the maps' gradient, and the images' extents."""
 
     shape_inputs = slice(2, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         filters, gradient = types[:2]
-        _check_gradient(self, gradient, values[2:], filters.shape[2:], filters.shape[0])
-        return [gradient.with_shape([gradient.shape[0], filters.shape[1], *values[2:]])]
+        self.check_groups("filters", filters.shape[0])
+        self.check_gradient(gradient, values[2:], self.taps(filters.shape), filters.shape[0])
+        self._check_places(filters, gradient.shape[2:])
+        return [gradient.with_shape([gradient.shape[0], self.channels(filters.shape), *values[2:]])]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        filters, gradient, rows, columns = arrays
-        filters = self._oriented(filters)
-        (top, bottom), (left, right) = self.padding(filters.shape[2:])
-        height, width = int(rows) + top + bottom, int(columns) + left + right
-        padded = np.zeros((gradient.shape[0], filters.shape[1], height, width), gradient.dtype)
-        (sh, sw), (dh, dw) = self.subsample, self.dilation
-        p, q = gradient.shape[2:]
-        for r, s in np.ndindex(filters.shape[2:]):
-            part = np.einsum("nkpq,kc->ncpq", gradient, filters[:, :, r, s], optimize=True)
-            y, x = r * dh, s * dw
-            padded[:, :, y : y + p * sh : sh, x : x + q * sw : sw][:, :, :p, :q] += part
-        return (np.ascontiguousarray(padded[:, :, top : top + int(rows), left : left + int(columns)]),)
+        filters, gradient, *given = arrays
+        image = [int(extent) for extent in given]
+        taps, (out, _, kernel) = self.taps(filters.shape), self._letters
+        padding, channels = self.padding(taps), self.filter_channels(filters.shape)
+        kernels, maps = self._grouped(self._oriented(filters), 0), self._grouped(gradient, 1)
+        whole = [extent + before + after for extent, (before, after) in zip(image, padding, strict=True)]
+        padded = np.zeros((len(gradient), self.groups, channels or 0, *whole), gradient.dtype)
+        for tap in np.ndindex(*taps):
+            part = np.einsum(f"ngk{out},{kernel}->ngc{out}", maps, kernels[..., *tap], optimize=True)
+            seen: Any = tuple(
+                slice(index * dilation, index * dilation + (count - 1) * stride + 1, stride)
+                for index, dilation, stride, count in zip(
+                    tap, self.dilation, self.subsample, gradient.shape[2:], strict=True
+                )
+            )
+            padded[..., *seen] += part
+        inside: Any = tuple(
+            slice(before, before + extent) for extent, (before, _) in zip(image, padding, strict=True)
+        )
+        result = padded[..., *inside].reshape(len(gradient), self.channels(filters.shape) or 0, *image)
+        return (np.ascontiguousarray(result),)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
-        (filters, maps, *_), (gradient,) = inputs, gradients
+        (filters, maps, *image), (gradient,) = inputs, gradients
         convolve, _, filter_gradient = self.siblings()
         return [
-            filter_gradient(gradient, maps, *extents(filters)[2:]),
+            filter_gradient(gradient, maps, *self.taps(extents(filters))),
             convolve(gradient, filters),
-            None,
-            None,
+            *(None for _ in image),
         ]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return _folded(self, inputs, is_batched, (1, 1), (0, 0))
+        return self._folded(inputs, is_batched, (self._channel_axis, 1), (0, 0))
 
 
 @dataclass(frozen=True)
-class Conv2dFilterGradient(Convolution):
-    """The filters' gradient, from images, the maps' gradient, and the filters' rows and columns."""
+class ConvFilterGradient(Convolution):
+    """The filters' gradient, from images, the maps' gradient, and the filters' extents."""
 
     shape_inputs = slice(2, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         image, gradient = types[:2]
-        _check_gradient(self, gradient, image.shape[2:], values[2:], gradient.shape[1])
+        self.check_groups("channels", image.shape[1])
+        self.check_groups("filters", gradient.shape[1])
+        self.check_gradient(gradient, image.shape[2:], values[2:], gradient.shape[1])
         if len({image.shape[0], gradient.shape[0]} - {None}) > 1:
             raise ShapeError(
-                "conv2d's filter gradient", expected="one batch size", actual=f"{image} and {gradient}"
+                f"{self.name}'s filter gradient", expected="one batch size", actual=f"{image} and {gradient}"
             )
-        return [gradient.with_shape([gradient.shape[1], image.shape[1], *values[2:]])]
+        return [gradient.with_shape(self.filter_shape(gradient.shape, image.shape[1], values[2:]))]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        image, gradient, rows, columns = arrays
-        windows = self._windows(image, (int(rows), int(columns)))
-        p, q = gradient.shape[2:]
-        result = np.einsum("ncpqrs,nkpq->kcrs", windows[:, :, :p, :q], gradient, optimize=True)
+        image, gradient, *given = arrays
+        spans = [int(extent) for extent in given]
+        windows, maps = self._windows(image, spans), self._grouped(gradient, 1)
+        out, taps, kernel = self._letters
+        result = np.einsum(f"ngc{out}{taps},ngk{out}->{kernel}{taps}", windows, maps, optimize=True)
+        result = result.reshape(self.filter_shape(gradient.shape, image.shape[1], spans))
         return (np.ascontiguousarray(self._oriented(result)),)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
-        (image, maps, *_), (gradient,) = inputs, gradients
+        (image, maps, *filters), (gradient,) = inputs, gradients
         convolve, input_gradient, _ = self.siblings()
         return [
             input_gradient(gradient, maps, *extents(image)[2:]),
             convolve(image, gradient),
-            None,
-            None,
+            *(None for _ in filters),
         ]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return _folded(self, inputs, is_batched, (1, 1), (1, 0))
-
-
-def _folded(
-    op: Convolution,
-    inputs: Sequence[Variable],
-    is_batched: Sequence[bool],
-    first: Pair,
-    second: Pair,
-) -> Sequence[Variable] | None:
-    """Apply an op to a batch of one of its operands, as more images, filters or channels.
-
-    `first` and `second` tell, for each operand, the axis that the batch joins, and the result's axis where it
-    comes out.
-    """
-    if all(is_batched[:2]) or any(is_batched[2:]):
-        return None
-    place = is_batched.index(True)
-    joined, out = (first, second)[place]
-    operand = inputs[place]
-    arguments = [*inputs]
-    arguments[place] = fold(operand, joined)
-    extents_ = extents(operand)
-    return [unfold(op(*arguments), out, [extents_[0], extents_[joined + 1]])]
-
-
-def _check_gradient(
-    op: Convolution,
-    gradient: TensorType,
-    image: Sequence[int | None],
-    filters: Sequence[int | None],
-    maps: int | None,
-) -> None:
-    """Refuse a gradient that is not of the shape of the maps."""
-    wanted = [maps, *op.output_extents(image, filters)]
-    for mine, theirs in zip(gradient.shape[1:], wanted, strict=True):
-        if mine is not None and theirs is not None and mine != theirs:
-            raise ShapeError(
-                "conv2d: the gradient does not have the maps' shape",
-                expected=f"(batch, {', '.join('?' if extent is None else str(extent) for extent in wanted)})",
-                actual=str(gradient),
-            )
-
-
-def conv2d(
-    input: Any,
-    filters: Any,
-    input_shape: Any = None,
-    filter_shape: Any = None,
-    border_mode: Any = "valid",
-    subsample: Any = (1, 1),
-    filter_flip: bool = True,
-    image_shape: Any = None,
-    filter_dilation: Any = (1, 1),
-) -> Variable:
-    """Convolve images with filters (`theano.tensor.nnet.conv2d`).
-
-    Parameters
-    ----------
-    input : tensor4
-        Images, (batch, channels, rows, columns), float32 or float64.
-    filters : tensor4
-        (filters, channels, rows, columns).
-    input_shape, filter_shape : tuple of int or None, optional
-        What is known of the shapes; checked when there are values. `image_shape` is the older word for
-        `input_shape`.
-    border_mode : {'valid', 'full', 'half'}, int, (int, int) or ((int, int), (int, int))
-        Zero padding: none; filter size - 1; filter size // 2; or a number of pixels: for all sides, for
-        (rows, columns), or for ((top, bottom), (left, right)).
-    subsample : int or (int, int)
-        Strides in rows and columns.
-    filter_flip : bool
-        True turns the filters (convolution, the default); False does not (cross-correlation, which other
-        libraries call convolution).
-    filter_dilation : int or (int, int)
-        Distance between the filter's taps.
-
-    Returns
-    -------
-    Variable
-        Maps, (batch, filters, output rows, output columns), where an output extent is
-        ``(extent + padding - dilation * (filter - 1) - 1) // stride + 1``.
-
-    Raises
-    ------
-    ShapeError
-        If ranks or channels do not fit, or the filter is larger than the padded image.
-    DTypeError
-        If an operand is not floating.
-
-    Notes
-    -----
-    The definition is that of Theano 1.0's ``conv2d``.
-
-    Examples
-    --------
-    >>> image = TensorType("float32", (None, 3, 32, 32))("image")
-    >>> filters = TensorType("float32", (10, 3, 5, 5))("filters")
-    >>> conv2d(image, filters).static_shape
-    (None, 10, 28, 28)
-    """
-    if input_shape is not None and image_shape is not None:
-        raise DTypeError(
-            "conv2d", expected="input_shape or image_shape", actual="both", fix="leave out image_shape"
-        )
-    source = "image_shape" if image_shape is not None else "input_shape"
-    image = _operand(input, "input", source, image_shape if image_shape is not None else input_shape)
-    kernel = _operand(filters, "filters", "filter_shape", filter_shape)
-    dtype = upcast(image.dtype, kernel.dtype)
-    op = Conv2d(
-        _border_mode(border_mode),
-        _pair(subsample, "subsample"),
-        _pair(filter_dilation, "filter_dilation"),
-        bool(filter_flip),
-    )
-    return op(cast(image, dtype), cast(kernel, dtype))
-
-
-def _operand(value: Any, name: str, source: str, shape: Any) -> Variable:
-    x = as_variable(value)
-    if x.ndim != 4:
-        raise ShapeError(
-            f"conv2d: argument `{name}`",
-            expected="4 dimensions: "
-            + (
-                "(batch, channels, rows, columns)"
-                if name == "input"
-                else "(filters, channels, rows, columns)"
-            ),
-            actual=f"{x!r} of type {x.type}",
-            fix=f"insert axes: dimshuffle({'0, ' if x.ndim > 2 else ''}'x', ...), or reshape",
-        )
-    if not x.type.is_float:
-        raise DTypeError(
-            f"conv2d: argument `{name}`", expected="float32 or float64", actual=f"{x!r} of type {x.type}",
-            fix="cast it: cast(x, 'floatX')",
-        )  # fmt: skip
-    if shape is None:
-        return x
-    entries = tuple(None if entry is None else int(_constant(entry, source)) for entry in shape)
-    if len(entries) != 4:
-        raise ShapeError(f"conv2d: argument `{source}`", expected="4 entries", actual=str(tuple(shape)))
-    return SpecifyShape(f"conv2d: argument `{name}`", source, entries)(x)
-
-
-def _constant(entry: Any, source: str) -> Any:
-    if isinstance(entry, Constant):
-        return entry.value
-    if isinstance(entry, Variable):
-        raise DTypeError(
-            f"conv2d: argument `{source}`", expected="numbers or None", actual=repr(entry),
-            fix="write None where the extent is symbolic",
-        )  # fmt: skip
-    return entry
-
-
-def _pair(value: Any, name: str) -> Pair:
-    pair = tuple(
-        int(_constant(entry, name)) for entry in (value if isinstance(value, list | tuple) else (value,) * 2)
-    )
-    if len(pair) != 2 or min(pair) < 1:
-        raise ShapeError(
-            f"conv2d: argument `{name}`", expected="one or two numbers of at least 1", actual=repr(value)
-        )
-    return pair[0], pair[1]
-
-
-def _border_mode(mode: Any) -> str | Padding:
-    if mode in ("valid", "full", "half"):
-        return str(mode)
-    sides = mode if isinstance(mode, list | tuple) else (mode, mode)
-    try:
-        (top, bottom), (left, right) = (
-            side if isinstance(side, list | tuple) else (side, side) for side in sides
-        )
-        padding = ((int(top), int(bottom)), (int(left), int(right)))
-    except (TypeError, ValueError):
-        padding = ((-1, -1), (-1, -1))
-    if min(*padding[0], *padding[1]) < 0:
-        raise ShapeError(
-            "conv2d: argument `border_mode`",
-            expected="'valid', 'full', 'half', or numbers of at least 0: n, (rows, columns), "
-            "((top, bottom), (left, right))",
-            actual=repr(mode),
-        )
-    return padding
+        return self._folded(inputs, is_batched, (1, self._channel_axis), (1, 0))

@@ -3,7 +3,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from arignote.compile.kernels.conv import ConvAxis, ConvGeometry, Correlation, FilterGradient
+from arignote.compile.kernels.conv_correlate import Correlation
+from arignote.compile.kernels.conv_filter_gradient import FilterGradient
+from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
 from arignote.compile.simd import NEON, VectorUnit, host
 
 AVX2_LIKE = VectorUnit(32, 16)
@@ -11,51 +13,44 @@ AVX2_LIKE = VectorUnit(32, 16)
 
 @dataclass
 class Reference:
-    """The three results by NumPy in float64, tap by tap, from the definition."""
+    """The three results by NumPy in float64, tap by tap, from the definition; all arrays with groups."""
 
     geometry: ConvGeometry
 
-    def _axes(self):
-        return self.geometry.rows, self.geometry.columns
-
     def _taps(self, padded):
         """Yield every tap's place in the filter, and the padded pixels that it meets."""
-        rows, columns = self._axes()
-        for r, s in np.ndindex(rows.taps, columns.taps):
-            top, left = r * rows.dilation, s * columns.dilation
+        axes = self.geometry.axes
+        for tap in np.ndindex(*(axis.taps for axis in axes)):
+            starts = [index * axis.dilation for index, axis in zip(tap, axes, strict=True)]
             pixels = padded[
-                :,
-                :,
-                top : top + (rows.outputs - 1) * rows.stride + 1 : rows.stride,
-                left : left + (columns.outputs - 1) * columns.stride + 1 : columns.stride,
+                ...,
+                *(
+                    slice(start, start + (axis.outputs - 1) * axis.stride + 1, axis.stride)
+                    for start, axis in zip(starts, axes, strict=True)
+                ),
             ]
-            yield (
-                rows.taps - 1 - r if rows.flip else r,
-                columns.taps - 1 - s if columns.flip else s,
-                pixels,
-            )
+            yield tuple(a.taps - 1 - i if a.flip else i for i, a in zip(tap, axes, strict=True)), pixels
 
     def _padded(self, x):
-        rows, columns = self._axes()
-        return np.pad(x, ((0, 0), (0, 0), (rows.low, rows.high), (columns.low, columns.high)))
+        return np.pad(x, [(0, 0)] * 3 + [(axis.low, axis.high) for axis in self.geometry.axes])
 
     def output(self, x, w):
         return sum(
-            np.einsum("kc,ncpq->nkpq", w[:, :, r, s], pixels) for r, s, pixels in self._taps(self._padded(x))
+            np.einsum("gkc,ngcdpq->ngkdpq", w[..., *tap], pixels)
+            for tap, pixels in self._taps(self._padded(x))
         )
 
     def filter_gradient(self, x, dy, w):
         dw = np.empty_like(w)
-        for r, s, pixels in self._taps(self._padded(x)):
-            dw[:, :, r, s] = np.einsum("nkpq,ncpq->kc", dy, pixels)
+        for tap, pixels in self._taps(self._padded(x)):
+            dw[..., *tap] = np.einsum("ngkdpq,ngcdpq->gkc", dy, pixels)
         return dw
 
     def input_gradient(self, x, dy, w):
-        rows, columns = self._axes()
         padded = np.zeros_like(self._padded(x))
-        for r, s, pixels in self._taps(padded):
-            pixels += np.einsum("kc,nkpq->ncpq", w[:, :, r, s], dy)
-        return padded[:, :, rows.low : rows.low + rows.extent, columns.low : columns.low + columns.extent]
+        for tap, pixels in self._taps(padded):
+            pixels += np.einsum("gkc,ngkdpq->ngcdpq", w[..., *tap], dy)
+        return padded[..., *(slice(axis.low, axis.low + axis.extent) for axis in self.geometry.axes)]
 
 
 def plain(array):
@@ -68,25 +63,43 @@ def compute(own_cache):
     from kernel_calls import call, scratch_memory
 
     def pack(packing, images, place):
-        packed = place(np.full(packing.elements(len(images)), np.nan, images.dtype))
-        call("conv:pack", packing, packing.tasks(len(images)), images, packed, len(images))
+        count = len(images) * images.shape[1]  # of images, as kernels count: one for each group
+        packed = place(np.full(packing.elements(count), np.nan, images.dtype))
+        layout = ()
+        if any(stride < 0 for stride in images.strides) or not images.flags.c_contiguous:
+            packing = replace(packing, dense=False)
+            groups, *strides = (stride // images.itemsize for stride in images.strides[1:])
+            assert images.shape[1] == 1 or groups == images.shape[2] * strides[0]
+            layout = (images.shape[1] * images.shape[2], images.strides[0] // images.itemsize, *strides)
+        call("conv_pack:pack", packing, packing.tasks(count), images, packed, count, *layout)
         return packed
 
     def correlate(plan, images, filters, place=plain):
-        out = place(np.full((len(images), plan.outputs, *plan.output_shape), np.nan, images.dtype))
+        shape = (len(images), plan.geometry.groups, plan.outputs, *plan.output_shape)
+        out = place(np.full(shape, np.nan, images.dtype))
         packed = pack(plan.packing, images, place)
         scratch = place(scratch_memory(plan.scratch_bytes))
-        n = len(images)
-        call("conv:correlate", plan, plan.tasks(n), packed, filters, out, n, scratch=scratch)
+        n, tasks = len(images) * plan.geometry.groups, plan.tasks(len(images))
+        call("conv_correlate:correlate", plan, tasks, packed, filters, out, n, scratch=scratch)
         return out
 
     def filter_gradient(plan, images, gradient, place=plain):
         g = plan.geometry
-        out = place(np.full((g.filters, g.channels, g.rows.taps, g.columns.taps), np.nan, images.dtype))
+        taps = (axis.taps for axis in g.axes)
+        out = place(np.full((g.groups, g.filters, g.channels, *taps), np.nan, images.dtype))
         packed, scratch = pack(plan.image_packing, images, place), place(scratch_memory(plan.scratch_bytes))
         packed_gradient = pack(plan.gradient_packing, gradient, place)
         n = len(images)
-        call("conv:filter_gradient", plan, plan.tasks(n), packed, packed_gradient, out, n, scratch=scratch)
+        call(
+            "conv_filter_gradient:filter_gradient",
+            plan,
+            plan.tasks(n),
+            packed,
+            packed_gradient,
+            out,
+            n,
+            scratch=scratch,
+        )
         return out
 
     return correlate, filter_gradient
@@ -95,9 +108,9 @@ def compute(own_cache):
 def data(g, n, dtype, seed=0):
     rng = np.random.default_rng(seed)
     shapes = (
-        (n, g.channels, g.rows.extent, g.columns.extent),
-        (g.filters, g.channels, g.rows.taps, g.columns.taps),
-        (n, g.filters, g.rows.outputs, g.columns.outputs),
+        (n, g.groups, g.channels, *(axis.extent for axis in g.axes)),
+        (g.groups, g.filters, g.channels, *(axis.taps for axis in g.axes)),
+        (n, g.groups, g.filters, *(axis.outputs for axis in g.axes)),
     )
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
@@ -134,7 +147,7 @@ def check(compute, g, images, dtype, unit, place=plain, *, promised=True):
             taps * g.filters,
         )
         # Every lane adds up its share of the positions, and the lanes are added in a tree.
-        steps = n * filters.positions // filters.lanes + filters.lanes.bit_length()
+        steps = n * g.depth.outputs * filters.positions // filters.lanes + filters.lanes.bit_length()
         assert_within(
             filter_gradient(filters, x, dy, place),
             reference.filter_gradient(x8, dy8, w8),
@@ -143,11 +156,24 @@ def check(compute, g, images, dtype, unit, place=plain, *, promised=True):
         )
 
 
-def geometry(channels, filters, size, taps, pad=(0, 0, 0, 0), stride=(1, 1), dilation=(1, 1), flip=False):
+def geometry(
+    channels,
+    filters,
+    size,
+    taps,
+    pad=(0,) * 4,
+    stride=(1, 1),
+    dilation=(1, 1),
+    flip=False,
+    groups=1,
+    depth=POINT,
+):
     """Describe a convolution by pairs (rows, columns) and the padding at top, bottom, left and right."""
     return ConvGeometry(
+        groups,
         channels,
         filters,
+        depth,
         ConvAxis(size[0], taps[0], pad[0], pad[1], stride[0], dilation[0], flip),
         ConvAxis(size[1], taps[1], pad[2], pad[3], stride[1], dilation[1], flip),
     )
@@ -164,7 +190,9 @@ def random_geometry(seed):
                 return ConvAxis(*map(int, (extent, taps, low, high, stride, dilation)), flip)
 
     flip = bool(rng.integers(2))
-    return ConvGeometry(int(rng.integers(1, 9)), int(rng.integers(1, 22)), axis(flip), axis(flip))
+    counts = (int(rng.integers(1, stop)) for stop in (4, 9, 22))
+    depth = axis(flip) if rng.integers(2) else POINT
+    return ConvGeometry(*counts, depth, axis(flip), axis(flip))
 
 
 NAMED = {
@@ -179,6 +207,14 @@ NAMED = {
     "stride longer than the image": geometry(2, 2, (3, 4), (2, 2), stride=(7, 9)),
     "dilated and strided": geometry(2, 7, (21, 19), (3, 2), (1, 0, 0, 2), (2, 3), (3, 2)),
     "one row": geometry(3, 5, (1, 2500), (1, 9), (0, 0, 4, 4)),
+    "in groups": geometry(3, 5, (9, 21), (3, 3), (1, 1, 1, 1), (2, 1), groups=4),
+    "depthwise": geometry(1, 1, (14, 35), (3, 3), (1, 1, 1, 1), groups=6),
+    "depthwise, two filters a channel": geometry(1, 2, (9, 20), (5, 5), stride=(2, 2), flip=True, groups=3),
+    "with a depth": geometry(3, 6, (9, 11), (3, 3), (1, 1, 1, 1), depth=ConvAxis(7, 3, 1, 1, 1, 1, False)),
+    "strides in depth": geometry(
+        2, 3, (6, 17), (2, 3), stride=(1, 2), flip=True, groups=2, depth=ConvAxis(9, 3, 0, 2, 2, 2, True)
+    ),
+    "one by one with a depth": geometry(4, 5, (3, 5), (1, 1), depth=ConvAxis(4, 1, 0, 0, 1, 1, False)),
 }
 
 
@@ -219,7 +255,7 @@ def test_tiles_of_every_machine(compute, name, unit):
 @pytest.mark.parametrize("promised", [True, False], ids=["promised", "open"])
 @pytest.mark.parametrize("end", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "name", ["book", "one by one", "dilated and strided", "stride longer than the image"]
+    "name", ["book", "one by one", "dilated and strided", "stride longer than the image", "strides in depth"]
 )
 def test_kernels_touch_nothing_beyond_their_arrays(compute, name, end, promised):
     from guarded import guarded
@@ -233,10 +269,10 @@ def test_a_bad_pixel_stays_with_the_outputs_that_see_it(compute):
     correlate, _ = compute
     g = NAMED["same"]
     x, w, _ = data(g, 2, "float32")
-    x[0, 1, 10, 31] = np.nan
+    x[0, 0, 1, 0, 10, 31] = np.nan
     y = correlate(Correlation("float32", host(), g, False), x, w)
     seen = np.zeros(y.shape, bool)
-    seen[0, :, 9:12, 30:] = True
+    seen[0, 0, :, 0, 9:12, 30:] = True
     np.testing.assert_array_equal(np.isnan(y), seen)
 
 

@@ -5,16 +5,18 @@ import numba
 import numpy as np
 import pytest
 
-from arignote.compile.kernels import conv, dot
-from arignote.compile.kernels.conv import ConvAxis, ConvGeometry, Correlation, FilterGradient
+from arignote.compile.kernels import dot
+from arignote.compile.kernels.conv_correlate import Correlation, correlate
+from arignote.compile.kernels.conv_filter_gradient import FilterGradient, filter_gradient
+from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
 from arignote.compile.simd import AVX2, AVX512, NEON, SSE, host, tile_shape
 
 UNITS = [AVX512, AVX2, NEON, SSE]
 AXIS = ConvAxis(extent=28, taps=3, low=1, high=1, stride=1, dilation=1, flip=False)
-GEOMETRY = ConvGeometry(channels=32, filters=32, rows=AXIS, columns=AXIS)
+GEOMETRY = ConvGeometry(groups=1, channels=32, filters=32, depth=POINT, rows=AXIS, columns=AXIS)
 KERNELS = {
-    "correlation": (conv.correlate, lambda dtype: Correlation(dtype, host(), GEOMETRY, gradient=False)),
-    "filter gradient": (conv.filter_gradient, lambda dtype: FilterGradient(dtype, host(), GEOMETRY)),
+    "correlation": (correlate, lambda dtype: Correlation(dtype, host(), GEOMETRY, gradient=False)),
+    "filter gradient": (filter_gradient, lambda dtype: FilterGradient(dtype, host(), GEOMETRY)),
     "outer product": (dot.outer_product, lambda dtype: dot.OuterProduct(dtype, host())),
     "inner product": (dot.inner_product, lambda dtype: dot.InnerProduct(dtype, host())),
 }

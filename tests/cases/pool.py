@@ -1,86 +1,12 @@
-"""Rows of convolution and pooling."""
+"""Rows of pooling."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.signal
-import scipy.special
 
 from arignote import tensor as T
-from cases.table import FLOATS, normal, numbers, row
-
-
-def torch_convolution(mode, stride, dilation, flip):
-    def meaning(x, w):
-        torch = pytest.importorskip("torch", reason="PyTorch's convolution is what is compared with")
-        spans = [(extent - 1) * step for extent, step in zip(w.shape[2:], dilation, strict=True)]
-        sides = {"valid": (0, 0), "full": spans, "half": [span // 2 for span in spans]}.get(mode, mode)
-        sides = [sides, sides] if isinstance(sides, int) else sides
-        (top, bottom), (left, right) = (each if isinstance(each, tuple) else (each, each) for each in sides)
-        padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-        filters = w[:, :, ::-1, ::-1].copy() if flip else w
-        return torch.nn.functional.conv2d(
-            torch.from_numpy(padded), torch.from_numpy(filters), stride=stride, dilation=dilation
-        ).numpy()
-
-    return meaning
-
-
-# images, filters, border_mode, subsample, dilation, flip
-CONVOLUTIONS = [
-    ((2, 3, 8, 9), (4, 3, 3, 2), "valid", (1, 1), (1, 1), True),
-    ((2, 3, 8, 9), (4, 3, 3, 2), "valid", (1, 1), (1, 1), False),
-    ((2, 3, 8, 9), (4, 3, 3, 2), "full", (1, 1), (1, 1), True),
-    ((2, 3, 8, 9), (4, 3, 3, 5), "half", (1, 1), (1, 1), True),
-    ((2, 3, 8, 9), (4, 3, 4, 4), "half", (1, 1), (1, 1), False),
-    ((2, 3, 8, 9), (4, 3, 3, 3), 1, (2, 2), (1, 1), True),
-    ((2, 3, 8, 9), (4, 3, 3, 3), (1, 2), (2, 3), (1, 1), False),
-    ((2, 3, 8, 9), (4, 3, 3, 3), ((0, 2), (1, 3)), (1, 2), (1, 1), True),
-    ((2, 3, 8, 9), (4, 3, 3, 2), "valid", (1, 1), (2, 3), True),
-    ((2, 3, 8, 9), (4, 3, 3, 3), "full", (3, 2), (2, 1), False),
-    ((2, 3, 8, 9), (4, 3, 3, 3), "half", (2, 2), (2, 2), True),
-    ((3, 1, 7, 7), (5, 1, 3, 3), "valid", (1, 1), (1, 1), True),
-    ((2, 3, 5, 6), (4, 3, 5, 6), "valid", (1, 1), (1, 1), True),
-    ((2, 3, 5, 6), (1, 3, 1, 1), "valid", (1, 1), (1, 1), True),
-    ((0, 3, 8, 9), (4, 3, 3, 3), "valid", (1, 1), (1, 1), True),
-    ((2, 20, 12, 12), (40, 20, 5, 5), "valid", (1, 1), (1, 1), True),
-]
-for images, filters, mode, stride, dilation, flip in CONVOLUTIONS:
-    for dtype in FLOATS:
-        x, w = normal(*images, dtype=dtype), normal(*filters, dtype=dtype, seed=1)
-        options = {"border_mode": mode, "subsample": stride, "filter_dilation": dilation, "filter_flip": flip}
-        row(
-            f"conv2d {images} {filters} {mode} {stride} {dilation} {flip} {dtype}",
-            lambda x, w, o=options: T.nnet.conv2d(x, w, **o),
-            [x, w],
-            torch_convolution(mode, stride, dilation, flip),
-            terms=int(np.prod(filters[1:])),
-            order=2 if dtype == "float64" and images[1] < 20 else 0,
-        )
-for mode in ("valid", "full"):
-    row(
-        f"conv2d {mode} against SciPy",
-        lambda x, w, m=mode: T.nnet.conv2d(x[None, None], w[None, None], border_mode=m)[0, 0],
-        [normal(9, 8), normal(4, 3, seed=1)],
-        lambda x, w, m=mode: scipy.signal.convolve2d(x, w, m),
-        terms=12,
-    )
-row(
-    "conv2d against SciPy's correlation",
-    lambda x, w: T.nnet.conv2d(x[None, None], w[None, None], filter_flip=False)[0, 0],
-    [normal(9, 8), normal(4, 3, seed=1)],
-    lambda x, w: scipy.signal.correlate2d(x, w, "valid"),
-    terms=12,
-)
-row(
-    "the older conv2d",
-    lambda x, w: T.nnet.conv.conv2d(input=x, filters=w, filter_shape=(4, 1, 3, 3), image_shape=(2, 1, 6, 6)),
-    [normal(2, 1, 6, 6), normal(4, 1, 3, 3)],
-    torch_convolution("valid", (1, 1), (1, 1), True),
-    terms=9,
-    order=1,
-)
+from cases.table import normal, numbers, row
 
 
 def torch_pooling(mode, window, stride, pad):

@@ -1,0 +1,186 @@
+"""The shape of a convolution, and where its taps read the packed images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from arignote.compile.kernels.plan import TYPICAL
+
+
+@dataclass(frozen=True)
+class PackedAxis:
+    """One axis of a packed image: element u of phase a is the source's ``u · phases + a - low``, or zero.
+
+    Parameters
+    ----------
+    extent : int
+        Elements of the source.
+    low : int
+        Zeros in front of it.
+    phases : int
+        Stride phases.
+    length : int
+        Elements of each phase.
+    """
+
+    extent: int
+    low: int
+    phases: int
+    length: int
+
+    @property
+    def typical(self) -> PackedAxis:
+        """The same for other extents: all of them are packed alike."""
+        return replace(self, extent=TYPICAL, length=TYPICAL)
+
+
+@dataclass(frozen=True)
+class Residue:
+    """The outputs of one axis whose index is `first` modulo `step`, and the taps they sum over.
+
+    Parameters
+    ----------
+    first, step, count : int
+        The outputs ``first + step · u`` for ``u < count``.
+    taps : tuple of tuples
+        Triples: the index of a tap in the filter, the phase of the packed axis and the offset in it from u.
+    """
+
+    first: int
+    step: int
+    count: int
+    taps: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class ConvAxis:
+    """One axis of a convolution.
+
+    Parameters
+    ----------
+    extent, taps : int
+        Elements of the image and of the filter.
+    low, high : int
+        Zeros in front of the image and behind it.
+    stride, dilation : int
+        Distance of two outputs, and of two taps, in the image.
+    flip : bool
+        Whether the filter is read from its end.
+    """
+
+    extent: int
+    taps: int
+    low: int
+    high: int
+    stride: int
+    dilation: int
+    flip: bool
+
+    @property
+    def typical(self) -> ConvAxis:
+        """The same with at least `TYPICAL` outputs."""
+        return replace(self, extent=TYPICAL * self.stride + (self.taps - 1) * self.dilation)
+
+    @property
+    def outputs(self) -> int:
+        """Count the positions at which the filter lies within the padded image."""
+        return (self.extent + self.low + self.high - (self.taps - 1) * self.dilation - 1) // self.stride + 1
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The first tap that the filter's positions meet, and the step to the next."""
+        return (self.taps - 1, -1) if self.flip else (0, 1)
+
+    def _index(self, tap: int) -> int:
+        first, step = self.order
+        return first + step * tap
+
+    def forward(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
+        """Lay out the image, and say where each tap reads it."""
+        taps = tuple(
+            (self._index(tap), tap * self.dilation % self.stride, tap * self.dilation // self.stride)
+            for tap in range(self.taps)
+        )
+        length = max(offset for _, _, offset in taps) + self.outputs
+        return PackedAxis(self.extent, self.low, self.stride, length), (Residue(0, 1, self.outputs, taps),)
+
+    def input_gradient(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
+        """Lay out the output's gradient, and say where each tap reads it for each residue of the input."""
+        reads = [
+            [
+                (self._index(tap), (first + self.low - tap * self.dilation) // self.stride)
+                for tap in range(self.taps)
+                if (first + self.low - tap * self.dilation) % self.stride == 0
+            ]
+            for first in range(self.stride)
+        ]
+        counts = [-(-(self.extent - first) // self.stride) for first in range(len(reads))]
+        low = max(0, -min((offset for taps in reads for _, offset in taps), default=0))
+        ends = [offset + count for taps, count in zip(reads, counts, strict=True) for _, offset in taps]
+        length = low + max(ends, default=1)
+        residues = tuple(
+            Residue(first, self.stride, count, tuple((tap, 0, offset + low) for tap, offset in taps))
+            for first, (taps, count) in enumerate(zip(reads, counts, strict=True))
+        )
+        return PackedAxis(self.outputs, low, 1, length), residues
+
+
+#: The depth of images that have none.
+POINT = ConvAxis(extent=1, taps=1, low=0, high=0, stride=1, dilation=1, flip=False)
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    """The shape of a convolution, all but the number of images.
+
+    Parameters
+    ----------
+    groups : int
+        How many convolutions it is, each with its own channels and filters.
+    channels, filters : int
+        Channels of the input and of the output, in each group.
+    depth, rows, columns : ConvAxis
+        The axes of an image.
+    """
+
+    groups: int
+    channels: int
+    filters: int
+    depth: ConvAxis
+    rows: ConvAxis
+    columns: ConvAxis
+
+    @classmethod
+    def of(cls, parameters: tuple[Any, ...]) -> ConvGeometry:
+        """Read the geometry from a builder's parameter."""
+        groups, channels, filters, *axes = parameters
+        return cls(groups, channels, filters, *(ConvAxis(*axis) for axis in axes))
+
+    @property
+    def axes(self) -> tuple[ConvAxis, ConvAxis, ConvAxis]:
+        """Depth, rows and columns."""
+        return self.depth, self.rows, self.columns
+
+    @property
+    def typical(self) -> ConvGeometry:
+        """The same for typical planes; images without a depth stay so."""
+        depth = self.depth if self.depth == POINT else self.depth.typical
+        return replace(self, depth=depth, rows=self.rows.typical, columns=self.columns.typical)
+
+    @property
+    def filter_size(self) -> int:
+        """Count the taps of one filter over one channel."""
+        return self.depth.taps * self.rows.taps * self.columns.taps
+
+    @property
+    def group_size(self) -> int:
+        """Count the elements of one group's filters."""
+        return self.channels * self.filters * self.filter_size
+
+    @property
+    def flops(self) -> int:
+        """Count the multiplications and additions of one image, forward or in either gradient."""
+        return (
+            2 * self.groups * self.group_size * self.depth.outputs * self.rows.outputs * self.columns.outputs
+        )
