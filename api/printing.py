@@ -1,6 +1,7 @@
-"""Expressions as text, and values on their way (`theano.printing`)."""
+"""Expressions and functions as text, formulas and pictures, and values on their way (`theano.printing`)."""
 
 from arignote.engine.ops.control import Print
-from arignote.engine.printing import pprint
+from arignote.engine.origin import scope
+from arignote.engine.printing import debugprint, draw, latex, pprint, pydotprint
 
-__all__ = ["Print", "pprint"]
+__all__ = ["Print", "debugprint", "draw", "latex", "pprint", "pydotprint", "scope"]

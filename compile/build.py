@@ -37,12 +37,20 @@ class Built:
         The shared variables that get a new array, because their shape changes.
     arena : int
         Bytes of the arena.
+    graph : Specialized
+    groups : dict of Apply to list of Apply
+        The nodes that share a loop, under the one whose value it gives.
+    views : dict of Variable to View
+        Where the values lie.
     """
 
     steps: list[PlannedStep]
     results: list[Result]
     renewed: dict[Variable, Result]
     arena: int
+    graph: Specialized
+    groups: dict[Apply, list[Apply]]
+    views: dict[Variable, View]
 
     @property
     def nbytes(self) -> int:
@@ -118,7 +126,7 @@ def build(
         steps.copy(source, target, node)
 
     arena = place(_lifetimes(steps.planned))
-    built = Built(steps.planned, results, renewed, arena)
+    built = Built(steps.planned, results, renewed, arena, graph, groups, steps.views)
     if built.nbytes > sys.maxsize:  # no address reaches that far, and kernels do not count as far
         raise allocation_error(built)
     return built

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Literal
 from weakref import WeakSet
 
@@ -15,6 +16,7 @@ import numpy as np
 from arignote.compile.build import check_update
 from arignote.compile.io import In, Out
 from arignote.compile.mode import Mode, ModeName, resolve
+from arignote.compile.explain import explained
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.compile.watch import Debug, NanGuard
@@ -35,6 +37,7 @@ from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.testvalue import test_values_off
+from arignote.engine.structure import FunctionGraph
 from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
@@ -94,6 +97,7 @@ class Function:
     def _plan(self) -> None:
         """Make what is called; native code and arenas come with the first call."""
         # What is called knows nothing of this function: in a cycle, arenas would live until a collection.
+        self._natives: list[Native] = []
         if self._mode != "compiled":
             compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
             self._call = partial(_evaluated, self._inputs, self._outputs, self._updates, compute)
@@ -101,15 +105,20 @@ class Function:
         stages = split(self._outputs, self._updates, self.profile)
         if stages:
             self._call = partial(_staged, self._inputs, self._outputs, stages)
+            self._natives = [native for stage in stages for native in stage.natives]
         else:
             expressions = [*self._outputs, *(new for _, new in self._updates)]
             updated = [variable for variable, _ in self._updates]
-            self._call = Native(self._inputs, expressions, updated, self.profile).call
+            native = Native(self._inputs, expressions, updated, self.profile)
+            self._natives = [native]
+            self._call = native.call
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the graph and the state, never native code."""
         kept = {
-            key: value for key, value in self.__dict__.items() if key not in ("_dtypes", "_lock", "_call")
+            key: value
+            for key, value in self.__dict__.items()
+            if key not in ("_dtypes", "_lock", "_call", "_natives")
         }
         # The nodes come first, each behind those it needs, so that pickle descends into no chain of them.
         return {"nodes": walk([*self._outputs, *(new for _, new in self._updates)]), **kept}
@@ -118,6 +127,66 @@ class Function:
         del state["nodes"]
         self.__dict__.update(state)
         self._prepare()
+
+    @property
+    def fgraph(self) -> FunctionGraph:
+        """What it computes: the expressions as they were rewritten."""
+        return FunctionGraph(self._inputs, self._outputs, self._updates)
+
+    @property
+    def maker(self) -> SimpleNamespace:
+        """Where Theano's programs look for `fgraph`."""
+        return SimpleNamespace(fgraph=self.fgraph)
+
+    @property
+    def planned(self) -> FunctionGraph | None:
+        """The graph of the latest plan: its extents are numbers, and it tells which nodes share a loop.
+
+        A function that has not been called, or is cut into stages, has none.
+        """
+        plans = self._natives[0].built if len(self._natives) == 1 else []
+        if not plans or len(plans[-1].graph.outputs) != len(self._outputs) + len(self._updates):
+            return None
+        built = plans[-1]
+        returned = len(self._outputs)
+        outputs, news = built.graph.outputs[:returned], built.graph.outputs[returned:]
+        return FunctionGraph(
+            [made for x in self._inputs for made, source in built.graph.sources.items() if source is x],
+            outputs,
+            [(variable, new) for (variable, _), new in zip(self._updates, news, strict=True)],
+            {node: end for end, group in built.groups.items() for node in group},
+            built.graph.sources,
+        )
+
+    def explain(self) -> str:
+        """Return the plans as text: what runs, what is fused and in place, where memory is re-used.
+
+        There is a plan for each set of shapes that the function has been called with.
+
+        Examples
+        --------
+        >>> from arignote.engine.types import TensorType
+        >>> x = TensorType("float64", (None,))("x")
+        >>> f = function([x], (x * 2 + 1).sum())
+        >>> print(f.explain())
+        no plan yet: it is made for the shapes of a call; call the function once
+        >>> f([1.0, 2.0])
+        array(8.)
+        >>> print(f.explain().splitlines()[2].strip())
+        fuses Mul, Add, Sum
+        """
+        if self._mode != "compiled":
+            return f"no plan: in mode {self._mode!r} the nodes run one by one"
+        texts = [explained(built) for native in self._natives for built in native.built]
+        return "\n\n".join(texts) or (
+            "no plan yet: it is made for the shapes of a call; call the function once"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the interactive picture that Jupyter shows."""
+        from arignote.engine.printing import draw
+
+        return draw(self)._repr_html_()
 
     def __repr__(self) -> str:
         return f"<function {self.name or ''}({', '.join(map(repr, self._inputs))})>"

@@ -43,6 +43,11 @@ class Sized(Op):
         return self.types
 
     @property
+    def title(self) -> str:
+        """The op's."""
+        return self.op.title
+
+    @property
     def shape_inputs(self) -> tuple[int, ...] | slice:  # type: ignore[override]  # the base has a constant
         """The shape inputs of the op."""
         return self.op.shape_inputs

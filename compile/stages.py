@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from arignote.compile.build import build
+from arignote.compile.build import Built, build
 from arignote.compile.executable import Arena, Executable
 from arignote.compile.lowering import is_native
 from arignote.compile.profile import Profile
@@ -37,7 +37,15 @@ MOST_SPECIALIZATIONS = 64
 
 
 class Stage(Protocol):
-    """A part of a function."""
+    """A part of a function.
+
+    Attributes
+    ----------
+    natives : sequence of Native
+        The native programs it runs.
+    """
+
+    natives: Sequence[Native]
 
     def run(self, values: Values) -> None:
         """Compute, from the values of inputs and earlier stages, more of them."""
@@ -105,6 +113,11 @@ class Native:
             variable.lent = False
         return results[: self._returned]
 
+    @property
+    def built(self) -> list[Built]:
+        """The plans of the specialisations that are kept, the latest last."""
+        return [executable.built for executable in self._executables.values()]
+
     def _types(self, arrays: Sequence[np.ndarray]) -> dict[Variable, TensorType]:
         """Return the types of the values, their extents all numbers."""
         for x, array in zip(self._variables, arrays, strict=True):
@@ -141,6 +154,7 @@ class _Part:
         self._sources = list(found.values())
         self._outputs = list(outputs)
         self._native = Native(list(found), cut, [variable for variable, _ in updates], profile)
+        self.natives = [self._native]
 
     def run(self, values: Values) -> None:
         results = self._native.call([values[x] for x in self._sources])
@@ -149,6 +163,8 @@ class _Part:
 
 class _Host:
     """A node that NumPy computes."""
+
+    natives: Sequence[Native] = ()
 
     def __init__(self, node: Apply) -> None:
         self._node = node
@@ -161,6 +177,8 @@ class _Host:
 
 class _Branch:
     """A lazy choice between two functions, each compiled when it is first needed."""
+
+    natives: Sequence[Native] = ()  # those of its functions are their own
 
     def __init__(self, node: Apply, leaves: Mapping[Variable, Sequence[Variable]]) -> None:
         self._out, (self._condition, *self._sides) = node.outputs[0], node.inputs

@@ -209,7 +209,7 @@ def pull_back(
         if all(gradient is None for gradient in upstream):
             continue
         undefined = next((each for each in upstream if isinstance(each, UndefinedGradient)), None)
-        with inherit(node.origin):
+        with inherit(node.origin, is_gradient=True):
             terms: Sequence[Variable | None]
             if undefined is not None:
                 terms = [undefined] * len(node.inputs)

@@ -71,6 +71,10 @@ class Op:
             if the op has no rule for these inputs.
         """
         return None
+    @property
+    def title(self) -> str:
+        """The name of the op for people: its class."""
+        return type(self).__name__
 
     #: The inputs whose integer values decide the shape of the outputs.
     shape_inputs: tuple[int, ...] | slice = ()
@@ -239,8 +243,8 @@ class Apply:
 
 
 def op_name(op: Op) -> str:
-    """Return the name of an op for people: its class."""
-    return type(op).__name__
+    """Return the name of an op for people."""
+    return op.title
 
 
 _evaluator: Callable[[Variable, dict[Variable, Any]], np.ndarray] | None = None

@@ -1,15 +1,70 @@
-"""Graphs as networkx graphs: to look at them, to compare them, to export them."""
+"""What is computed as one thing: to look at it, to compare it, to export it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from arignote.engine.graph import Constant, Variable, ancestors, op_name, walk
+from arignote.engine.errors import DTypeError, GraphError
+from arignote.engine.graph import Apply, Constant, Variable, ancestors, op_name, rebuild, walk
 from arignote.engine.rewrite import typed
+from arignote.engine.shared import SharedVariable
 
 if TYPE_CHECKING:
     import networkx
+
+
+@dataclass(frozen=True)
+class FunctionGraph:
+    """What a function computes (`theano.gof.FunctionGraph`, to look at).
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of Variable
+    updates : sequence of (SharedVariable, Variable)
+    kernels : mapping of Apply to Apply
+        For each node that shares a loop with others, the one whose value the loop gives; empty before a
+        function is planned.
+    sources : mapping of Variable to Variable
+        For inputs that stand for others in a plan, those.
+    """
+
+    inputs: Sequence[Variable]
+    outputs: Sequence[Variable]
+    updates: Sequence[tuple[Variable, Variable]] = ()
+    kernels: Mapping[Apply, Apply] = field(default_factory=dict)
+    sources: Mapping[Variable, Variable] = field(default_factory=dict)
+
+    @property
+    def expressions(self) -> list[Variable]:
+        """The outputs, then the new values of the updates."""
+        return [*self.outputs, *(new for _, new in self.updates)]
+
+    def toposort(self) -> list[Apply]:
+        """Return the nodes, each behind those it needs."""
+        return walk(self.expressions)
+
+
+def graph_of(obj: Any) -> FunctionGraph:
+    """Return what a function, a variable or a sequence of variables computes.
+
+    Raises
+    ------
+    DTypeError
+        For anything else.
+    """
+    if isinstance(obj, FunctionGraph):
+        return obj
+    if isinstance(getattr(obj, "fgraph", None), FunctionGraph):
+        graph: FunctionGraph = obj.fgraph
+        return graph
+    outputs = [obj] if isinstance(obj, Variable) else list(obj) if isinstance(obj, list | tuple) else [obj]
+    for x in outputs:
+        if not isinstance(x, Variable):
+            raise DTypeError("graph", expected="a variable, a list of them, or a function", actual=repr(x))
+    found = [x for x in ancestors(outputs) if x.owner is None]
+    return FunctionGraph([x for x in found if not isinstance(x, Constant | SharedVariable)], outputs)
 
 
 def to_networkx(outputs: Variable | Sequence[Variable]) -> networkx.MultiDiGraph[Any]:
@@ -46,6 +101,61 @@ def to_networkx(outputs: Variable | Sequence[Variable]) -> networkx.MultiDiGraph
         for place, x in enumerate(node.outputs):
             graph.add_edge(node, x, place=place)
     return graph
+
+
+def from_networkx(graph: networkx.MultiDiGraph[Any], outputs: Sequence[Variable]) -> list[Variable]:
+    """Return the outputs as the graph has them: `to_networkx` and back, with edges changed in between.
+
+    Parameters
+    ----------
+    graph : networkx.MultiDiGraph
+        As `to_networkx` makes it; other variables may lead to an apply at a place.
+    outputs : sequence of Variable
+        Variables of the graph.
+
+    Returns
+    -------
+    list of Variable
+        With new nodes wherever an edge has changed, the old ones elsewhere.
+
+    Raises
+    ------
+    GraphError
+        If the graph has a cycle, or an apply without an input, or with two, at a place.
+
+    Examples
+    --------
+    >>> from arignote.engine.types import TensorType
+    >>> x, y = TensorType("float64", ())("x"), TensorType("float64", ())("y")
+    >>> out = x + 1
+    >>> graph = to_networkx(out)
+    >>> graph.remove_edge(x, out.owner)
+    >>> graph.add_edge(y, out.owner, place=0)
+    0
+    >>> from_networkx(graph, [out])[0].owner.inputs[0]
+    y
+    """
+    import networkx
+
+    try:
+        order = list(networkx.topological_sort(graph))
+    except networkx.NetworkXUnfeasible:
+        raise GraphError("from_networkx", expected="a graph without cycles", actual="a cycle") from None
+    made: dict[Variable, Variable] = {}
+    for node in order:
+        if not isinstance(node, Apply):
+            continue
+        given = sorted(((place, x) for x, _, place in graph.in_edges(node, data="place")), key=lambda e: e[0])
+        if [place for place, _ in given] != list(range(len(node.inputs))):
+            raise GraphError(
+                f"from_networkx: {op_name(node.op)}",
+                expected=f"one edge for each of the places 0 to {len(node.inputs) - 1}",
+                actual=f"edges at places {[place for place, _ in given]}",
+                origin=node.origin,
+            )
+        new = rebuild(node, [made.get(x, x) for _, x in given])
+        made.update(zip(node.outputs, new, strict=True))
+    return [made.get(x, x) for x in outputs]
 
 
 def is_same_graph(one: Variable, other: Variable) -> bool:

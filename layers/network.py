@@ -21,7 +21,7 @@ from arignote.engine.errors import DTypeError, GraphError, InputError, ShapeErro
 from arignote.engine.grad import grad
 from arignote.engine.graph import Variable
 from arignote.engine.ops import RandomStreams, arange, cast, log, mean, sqr, sum
-from arignote.engine.origin import user_line
+from arignote.engine.origin import scope, user_line
 from arignote.engine.shared import SharedVariable, shared
 from arignote.engine.types import TensorType
 from arignote.layers.examples import checked_images, checked_labels
@@ -99,8 +99,9 @@ class Network:
         self.y = TensorType("int32", (mini_batch_size,))("y")
         self.output = self._predicted(self.x)
         learning, streams = self.x, RandomStreams(seed)
-        for layer in self.layers:
-            learning = layer.training_output(learning, streams)
+        for place, layer in enumerate(self.layers, 1):
+            with scope(f"{place} {type(layer).__name__}"):
+                learning = layer.training_output(learning, streams)
         self.cost = -mean(log(learning)[arange(mini_batch_size), self.y])
 
     @property
@@ -116,8 +117,9 @@ class Network:
         return self.layers[-1].output_shape[0]
 
     def _predicted(self, x: Variable) -> Variable:
-        for layer in self.layers:
-            x = layer.output(x)
+        for place, layer in enumerate(self.layers, 1):
+            with scope(f"{place} {type(layer).__name__}"):
+                x = layer.output(x)
         return x
 
     def regularised_cost(self, lmbda: float, batches: int) -> Variable:
