@@ -14,9 +14,9 @@ from weakref import WeakSet
 import numpy as np
 
 from arignote.compile.build import check_update
+from arignote.compile.explain import explained
 from arignote.compile.io import In, Out
 from arignote.compile.mode import Mode, ModeName, resolve
-from arignote.compile.explain import explained
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.compile.watch import Debug, NanGuard
@@ -36,8 +36,8 @@ from arignote.engine.ops.elementwise import cast
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 from arignote.engine.shared import SharedVariable, conform
-from arignote.engine.testvalue import test_values_off
 from arignote.engine.structure import FunctionGraph
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]

@@ -71,6 +71,7 @@ class Op:
             if the op has no rule for these inputs.
         """
         return None
+
     @property
     def title(self) -> str:
         """The name of the op for people: its class."""

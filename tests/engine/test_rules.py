@@ -7,6 +7,7 @@ from arignote import tensor as T
 from arignote.engine import rules
 from arignote.engine.evaluate import evaluate
 from arignote.engine.ops.elementwise import Cast, Sqr
+from arignote.engine.ops.gradient import zero_grad
 from arignote.engine.ops.reduce import BroadcastTo
 from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape
 from arignote.engine.ops.softmax import SoftmaxGradient
@@ -28,6 +29,7 @@ z = np.zeros(1)
 
 # rule, expression, its text before and after; None where the rule must leave it alone
 ROWS = [
+    ("identity", zero_grad(x), "zerograd(x)", "x"),
     ("extent_of_known_shape", ShapeOf(0)(k), "shapeof[axis=0](k)", "2"),
     ("extent_of_known_shape", ShapeOf(0)(m), "shapeof[axis=0](m)", None),
     (

@@ -98,13 +98,13 @@ def test_the_book_network(opened, book, browser):
     assert folded < 15
 
     page.click("1 ConvPoolLayer")
-    assert {"Conv2d", "MaxPool", "w", "b", "Add · Sigmoid"} <= set(page.labels())
+    assert {"Conv", "MaxPool", "w", "b", "Add · Sigmoid"} <= set(page.labels())
     page.assert_apart()
     page.picture("book-layer")
     page.click("Add · Sigmoid")
     assert {"Add", "Sigmoid"} <= set(page.labels())
     page.assert_apart()
-    tip = page.tip_of("Conv2d")
+    tip = page.tip_of("Conv")
     assert "float32(10, 20, 24, 24)" in tip
     assert re.search(r"line: .*conftest.py:\d+ in book: ", tip)
     assert browser.find_elements("css selector", ".edge.near")
