@@ -9,7 +9,8 @@ import numpy as np
 
 from arignote.compile.aligned import aligned_empty
 from arignote.compile.build import Built, allocation_error
-from arignote.compile.objects import kernel_address
+from arignote.compile.lowering import PlannedStep
+from arignote.compile.objects import kernel_addresses
 from arignote.compile.program import Program, Relocation, Step, StepError
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
@@ -58,6 +59,7 @@ class Executable:
         self._arena_place = self._place(_ARENA)
         relocations = []
         steps = []
+        address = _kernels(built.steps)
         for number, planned in enumerate(built.steps):
             words = []
             for place, argument in enumerate(planned.arguments):
@@ -65,9 +67,9 @@ class Executable:
                     relocations.append(self._relocation(number, place, argument))
                     argument = 0
                 elif isinstance(argument, KernelSpec):
-                    argument = kernel_address(argument)
+                    argument = address[argument]
                 words.append(argument)
-            steps.append(Step(kernel_address(planned.spec), words, planned.tasks, planned.scratch))
+            steps.append(Step(address[planned.spec], words, planned.tasks, planned.scratch))
         self.program = Program(steps, relocations, len(self._places), arrays=len(given))
         self._arrays = memoryview(self.program.arrays)
         self._words = memoryview(self.program.buffers)
@@ -168,6 +170,13 @@ class Executable:
         data = ctypes.string_at(address, span * view.itemsize)
         strides = [stride * view.itemsize for stride in view.strides]
         return np.ndarray(view.shape, view.dtype, data, -before * view.itemsize, strides)
+
+
+def _kernels(steps: Sequence[PlannedStep]) -> dict[KernelSpec, int]:
+    """Load the kernels of the steps, all together, and return their addresses."""
+    specs = [step.spec for step in steps]
+    specs += [word for step in steps for word in step.arguments if isinstance(word, KernelSpec)]
+    return dict(zip(specs, kernel_addresses(specs), strict=True))
 
 
 def address_of(array: np.ndarray) -> int:

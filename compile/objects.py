@@ -8,12 +8,15 @@ process run identical code. A warm process imports llvmlite but not numba.
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import importlib.util
 import itertools
 import os
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +29,14 @@ from . import disk
 if TYPE_CHECKING:
     from .spec import KernelSpec
 
-__all__ = ["CacheStatistics", "cache_statistics", "kernel_address"]
+__all__ = [
+    "CacheStatistics",
+    "cache_statistics",
+    "kernel_address",
+    "kernel_addresses",
+    "link",
+    "target_machine",
+]
 
 
 @dataclass(frozen=True)
@@ -111,28 +121,35 @@ def kernel_address(spec: KernelSpec) -> int:
     CacheWarning
         Once in a process, if the cache folder cannot be used.
     """
-    global _statistics
+    return kernel_addresses([spec])[0]
+
+
+def kernel_addresses(specs: Sequence[KernelSpec]) -> list[int]:
+    """Give the native addresses of several kernels; those to build are built in less time than one by one.
+
+    As `kernel_address` otherwise.
+    """
     with _lock:
-        if spec in _addresses:
-            _statistics = replace(_statistics, reused=_statistics.reused + 1)
-            return _addresses[spec]
-        key = _key(spec)
-        address = _loaded(key)
-        if address is not None:
-            _statistics = replace(_statistics, loaded=_statistics.loaded + 1)
-        else:
-            started = time.perf_counter()
-            image = _compile(spec, _symbol(key))
-            address = _link(image, _symbol(key))
-            _statistics = replace(
-                _statistics,
-                compiled=_statistics.compiled + 1,
-                seconds=_statistics.seconds + time.perf_counter() - started,
-            )
-            if _source_digest() == _SOURCES:
-                disk.store(key, image)
-        _addresses[spec] = address
-        return address
+        wanted = [spec for spec in dict.fromkeys(specs) if spec not in _addresses]
+        _count(reused=len(specs) - len(wanted))
+        missing = []
+        for spec in wanted:
+            address = _loaded(_key(spec))
+            if address is None:
+                missing.append(spec)
+            else:
+                _addresses[spec] = address
+                _count(loaded=1)
+        if missing:
+            _build(missing)
+        return [_addresses[spec] for spec in specs]
+
+
+def _count(**more: float) -> None:
+    global _statistics
+    _statistics = replace(
+        _statistics, **{name: getattr(_statistics, name) + amount for name, amount in more.items()}
+    )
 
 
 # Keys
@@ -182,7 +199,8 @@ def _symbol(key: bytes) -> str:
 
 
 @functools.cache
-def _target_machine() -> Any:
+def target_machine() -> Any:
+    """Return LLVM's description of this machine, for which kernels are compiled."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()  # for inline assembly
@@ -197,41 +215,44 @@ def _target_machine() -> Any:
     )
 
 
+def _build(specs: Sequence[KernelSpec]) -> None:
+    """Build kernels, link them into the process, and keep their object files."""
+    with _garbage_left():
+        for spec in specs:
+            started = time.perf_counter()
+            symbol = _symbol(_key(spec))
+            image = _compile(spec, symbol)
+            _addresses[spec] = link(image, symbol)
+            if _source_digest() == _SOURCES:
+                disk.store(_key(spec), image)
+            _count(compiled=1, seconds=time.perf_counter() - started)
+
+
 def _compile(spec: KernelSpec, symbol: str) -> bytes:
     """Build a kernel and return the object file that exports it as `symbol`."""
-    import numba
+    machine = target_machine()  # first: numba generates code too, and relies on what this sets up
+    from .frontend import needs_runtime, optimized, translate
 
-    machine = _target_machine()  # first: numba generates code too, and relies on what this sets up
     function = getattr(importlib.import_module(spec.module), spec.function)(**dict(spec.parameters))
-    # A kernel takes all four; the driver's functions only the first.
-    arguments = ("CPointer(int64)", "CPointer(uint8)", "int64", "int64")[: function.__code__.co_argcount]
-    signature = f"int64({', '.join(arguments)})"
-    callback = numba.cfunc(signature, error_model="numpy", fastmath={"contract", "reassoc"})
-    compiled = callback(function)
-
-    module = llvm.parse_assembly(compiled.inspect_llvm(), llvm.create_context())
-    module.get_function(compiled.native_name).name = symbol
-    for number, value in enumerate((*module.functions, *module.global_variables)):
-        if not value.is_declaration and value.name != symbol:
-            value.linkage = "internal"
-            value.name = (
-                f"local{number}"  # numba's names hold a count; without, the same spec makes the same file
-            )
-    # numba's entry point reports exceptions through Python. A kernel has none: its status is the constant 0,
-    # which these passes find out and then drop the reporting, so that the object needs nothing of Python's.
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_ipsccp_pass()
-    passes.add_simplify_cfg_pass()
-    passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, builder)
-    runtime = [f.name for f in module.functions if f.name.startswith(("Py", "_Py", "numba_", "NRT_"))]
-    if runtime:
+    module = optimized(translate(function, symbol), symbol, machine)
+    if runtime := needs_runtime(module):
         raise TypeError(
             f"kernel {spec.text} needs the Python runtime ({', '.join(runtime)}): "
             "a kernel must not raise, allocate or touch objects; report errors by its status"
         )
     return bytes(machine.emit_object(module))
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Put off the collection of cycles: Numba makes so many objects that it would run all the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 # Linking
@@ -243,7 +264,7 @@ def _linker() -> Any:
     return llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
 
 
-def _link(image: bytes, symbol: str) -> int:
+def link(image: bytes, symbol: str) -> int:
     """Link an object file into the process and return the address of its symbol."""
     library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(symbol)
     # A name serves once, even if linking fails; so the count of attempts is the name.
@@ -260,6 +281,6 @@ def _loaded(key: bytes) -> int | None:
     if image is None:
         return None
     try:
-        return _link(image, _symbol(key))
+        return link(image, _symbol(key))
     except RuntimeError:  # of llvmlite's: the file asks for a symbol that this process lacks
         return None

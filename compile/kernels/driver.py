@@ -164,7 +164,7 @@ def work() -> Callable[..., int]:
 @cache
 def _walk() -> Callable[..., int]:
     """Build the walk of one thread through a program; it returns the status of this thread's share."""
-    import numba
+    from numba.extending import register_jitable
 
     from .. import concurrency as native
 
@@ -174,7 +174,7 @@ def _walk() -> Callable[..., int]:
     meet = _meet()
     monotonic = time.CLOCK_MONOTONIC
 
-    @numba.njit(error_model="numpy")
+    @register_jitable
     def walk(program, pool, thread, threads):  # type: ignore[no-untyped-def]
         steps = program[STEPS]
         scratch = program[SCRATCH] + thread * program[SCRATCH_STRIDE]
@@ -218,14 +218,14 @@ def _meet() -> Callable[..., None]:
     In round k each thread waits until the one 2**k places on has begun that round too, having heard from 2**k
     threads by then. Nobody writes to a line of another's, so two threads meet in the time of one message.
     """
-    import numba
+    from numba.extending import register_jitable
 
     from .. import concurrency as native
 
     store = native.store
     await_clock = _await_clock()
 
-    @numba.njit(error_model="numpy")
+    @register_jitable
     def meet(pool, thread, threads):  # type: ignore[no-untyped-def]
         own = POOL_HEADER + thread * LINE + CLOCK
         distance = 1
@@ -241,14 +241,14 @@ def _meet() -> Callable[..., None]:
 @cache
 def _await_clock() -> Callable[..., None]:
     """Build the wait for the clock of the thread that has this line of the pool."""
-    import numba
+    from numba.extending import register_jitable
 
     from .. import concurrency as native
 
     load = native.load
     spin = _spin()
 
-    @numba.njit(error_model="numpy")
+    @register_jitable
     def await_clock(pool, line, clock):  # type: ignore[no-untyped-def]
         spins = 0
         while load(pool, line + CLOCK) < clock:
@@ -260,13 +260,13 @@ def _await_clock() -> Callable[..., None]:
 @cache
 def _spin() -> Callable[..., int]:
     """Build one round of a spinning wait; it takes and returns the number of rounds so far."""
-    import numba
+    from numba.extending import register_jitable
 
     from .. import concurrency as native
 
     pause, sched_yield = native.pause, native.sched_yield
 
-    @numba.njit(error_model="numpy")
+    @register_jitable
     def spin(spins):  # type: ignore[no-untyped-def]
         pause()
         if spins % SPINS_TO_YIELD == SPINS_TO_YIELD - 1:  # the thread waited for may need this core

@@ -1,14 +1,15 @@
 import re
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
 import pytest
+from native_code import native_code
 
 from arignote.compile.kernels import dot
 from arignote.compile.kernels.conv_correlate import Correlation, correlate
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient, filter_gradient
 from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
+from arignote.compile.objects import target_machine
 from arignote.compile.simd import AVX2, AVX512, NEON, SSE, host, tile_shape
 
 UNITS = [AVX512, AVX2, NEON, SSE]
@@ -57,14 +58,9 @@ def inner_loops(assembly):
 def test_inner_loops_are_multiply_adds_of_vectors_with_the_sums_in_registers(name, dtype):
     builder, plan = KERNELS[name]
     plan = plan(dtype)
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    signature = "int64(CPointer(int64), CPointer(uint8), int64, int64)"
-    compile_kernel = numba.cfunc(signature, error_model="numpy", fastmath={"contract", "reassoc"})
-    module = llvm.parse_assembly(compile_kernel(builder(**plan.parameters)).inspect_llvm())
-    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
-    )
-    loops = [loop for loop in inner_loops(machine.emit_assembly(module)) if MULTIPLY_ADD.search(loop)]
+    module = native_code(builder(**plan.parameters))
+    loops = [
+        loop for loop in inner_loops(target_machine().emit_assembly(module)) if MULTIPLY_ADD.search(loop)
+    ]
     assert max(len(MULTIPLY_ADD.findall(loop)) for loop in loops) >= plan.tile[0] * plan.tile[1]
     assert not any(SPILL.search(loop) for loop in loops)
