@@ -13,6 +13,7 @@ from arignote.compile.lowering import PlannedStep
 from arignote.compile.objects import kernel_addresses
 from arignote.compile.program import Program, Relocation, Step, StepError
 from arignote.compile.spec import KernelSpec
+from arignote.compile.threads import driver_specs
 from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Variable
@@ -173,8 +174,9 @@ class Executable:
 
 
 def _kernels(steps: Sequence[PlannedStep]) -> dict[KernelSpec, int]:
-    """Load the kernels of the steps, all together, and return their addresses."""
-    specs = [step.spec for step in steps]
+    """Load the kernels of the steps and the driver, all together, and return their addresses."""
+    specs = driver_specs()  # first: they take longest to build, and the rest can be shared out meanwhile
+    specs += [step.spec for step in steps]
     specs += [word for step in steps for word in step.arguments if isinstance(word, KernelSpec)]
     return dict(zip(specs, kernel_addresses(specs), strict=True))
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CacheStatistics",
+    "build",
     "cache_statistics",
     "kernel_address",
     "kernel_addresses",
     "link",
+    "machine_digest",
     "target_machine",
 ]
 
@@ -141,7 +143,7 @@ def kernel_addresses(specs: Sequence[KernelSpec]) -> list[int]:
                 _addresses[spec] = address
                 _count(loaded=1)
         if missing:
-            _build(missing)
+            _build_missing(missing)
         return [_addresses[spec] for spec in specs]
 
 
@@ -156,8 +158,8 @@ def _count(**more: float) -> None:
 
 
 @functools.cache
-def _machine() -> bytes:
-    """Everything but the spec that decides what an object file holds."""
+def machine_digest() -> bytes:
+    """Digest everything but the spec that decides what an object file holds."""
     from importlib.metadata import version
 
     facts = (
@@ -188,7 +190,7 @@ def _foreign_source(module: str) -> bytes:
 
 def _key(spec: KernelSpec) -> bytes:
     foreign = not spec.module.startswith(f"{__package__}.")
-    return disk.digest(_machine(), spec.text.encode(), _foreign_source(spec.module) if foreign else b"")
+    return disk.digest(machine_digest(), spec.text.encode(), _foreign_source(spec.module) if foreign else b"")
 
 
 def _symbol(key: bytes) -> str:
@@ -215,24 +217,44 @@ def target_machine() -> Any:
     )
 
 
-def _build(specs: Sequence[KernelSpec]) -> None:
+def _build_missing(specs: Sequence[KernelSpec]) -> None:
     """Build kernels, link them into the process, and keep their object files."""
+    from .helpers import build_all
+    from .threads import get_num_threads
+
+    started = time.perf_counter()
     with _garbage_left():
-        for spec in specs:
-            started = time.perf_counter()
-            symbol = _symbol(_key(spec))
-            image = _compile(spec, symbol)
-            _addresses[spec] = link(image, symbol)
+        for spec, image in build_all(specs, build, get_num_threads() - 1, machine_digest()):
+            key = _key(spec)
+            _addresses[spec] = link(image, _symbol(key))
             if _source_digest() == _SOURCES:
-                disk.store(_key(spec), image)
-            _count(compiled=1, seconds=time.perf_counter() - started)
+                disk.store(key, image)
+            now = time.perf_counter()
+            _count(compiled=1, seconds=now - started)
+            started = now
 
 
-def _compile(spec: KernelSpec, symbol: str) -> bytes:
-    """Build a kernel and return the object file that exports it as `symbol`."""
+def build(spec: KernelSpec) -> bytes:
+    """Build a kernel.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+
+    Returns
+    -------
+    bytes
+        The object file.
+
+    Raises
+    ------
+    TypeError, Exception
+        As `kernel_address` does.
+    """
     machine = target_machine()  # first: numba generates code too, and relies on what this sets up
     from .frontend import needs_runtime, optimized, translate
 
+    symbol = _symbol(_key(spec))
     function = getattr(importlib.import_module(spec.module), spec.function)(**dict(spec.parameters))
     module = optimized(translate(function, symbol), symbol, machine)
     if runtime := needs_runtime(module):

@@ -25,6 +25,7 @@ __all__ = [
     "Pool",
     "checked_num_threads",
     "driver_function",
+    "driver_specs",
     "get_num_threads",
     "pool",
     "set_num_threads",
@@ -103,7 +104,16 @@ def driver_function(name: str) -> Callable[[ctypes.c_void_p], int]:
         Takes the address of a block of words and returns a status, without the interpreter lock.
     """
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    return prototype(kernel_address(KernelSpec.of(f"driver:{name}")))
+    return prototype(kernel_address(_driver_spec(name)))
+
+
+def driver_specs() -> list[KernelSpec]:
+    """Name the functions of the driver that the next run will need."""
+    return [_driver_spec(name) for name in (("run", "work") if get_num_threads() > 1 else ("run",))]
+
+
+def _driver_spec(name: str) -> KernelSpec:
+    return KernelSpec.of(f"driver:{name}")
 
 
 class Pool:

@@ -65,7 +65,7 @@ def run() -> Callable[..., int]:
     Returns
     -------
     callable
-        For `numba.cfunc`.
+        For `frontend.translate`.
     """
     from .. import concurrency as native
 
@@ -126,7 +126,7 @@ def work() -> Callable[..., int]:
     Returns
     -------
     callable
-        For `numba.cfunc`.
+        For `frontend.translate`.
     """
     from .. import concurrency as native
 

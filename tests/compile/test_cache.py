@@ -89,11 +89,11 @@ def test_file_of_another_machine_is_not_used(change, empty_cache, forget, monkey
             elsewhere.setattr("importlib.metadata.version", lambda package: "0.1")
         else:
             elsewhere.setattr(objects, "_host_features", lambda: "")
-        objects._machine.cache_clear()
+        objects.machine_digest.cache_clear()
         forget()
         kernel_address(SCALE)
         assert cache_statistics().compiled == 1
-    objects._machine.cache_clear()
+    objects.machine_digest.cache_clear()
     (other,) = set(empty_cache.iterdir()) - {own}
     forget()
     kernel_address(SCALE)
