@@ -33,11 +33,10 @@ from arignote.engine.graph import (
     walk,
 )
 from arignote.engine.ops.elementwise import cast
-from arignote.engine.rewrite import rewrite
-from arignote.engine.rules import ALL
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.structure import FunctionGraph
 from arignote.engine.testvalue import test_values_off
+from arignote.engine.trim import simplify
 from arignote.engine.types import upcast
 
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
@@ -82,7 +81,7 @@ class Function:
         expressions = [*outputs, *(new for _, new in updates)]
         if mode != "reference":
             with (self.profile or Profile()).stage("rewrite"):
-                expressions = rewrite(expressions, ALL)
+                expressions = simplify(expressions)
         self._outputs, news = expressions[: len(outputs)], expressions[len(outputs) :]
         self._updates = [(variable, new) for (variable, _), new in zip(updates, news, strict=True)]
         self._prepare()

@@ -34,6 +34,7 @@ class _Product:
 
     dtype: str
     unit: VectorUnit
+    rows: int
     row_tiles = 32
 
     @property
@@ -43,8 +44,8 @@ class _Product:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Shape of the register tile: five rows waste little of the usual 10, 64 or 128."""
-        return tile_shape(5, 4, self.unit, column_loads=2)
+        """Shape of the register tile."""
+        return tile_shape(self.rows, 4, self.unit, column_loads=2)
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,13 @@ class OuterProduct(Plan, _Product):
         ``"float32"`` or ``"float64"``.
     unit : VectorUnit
         The machine.
+    rows : int
+        Of the register tile, at most: five waste little of the usual 10, 64 or 128.
     """
 
     dtype: str
     unit: VectorUnit
+    rows: int = 5
 
     @property
     def width(self) -> int:
@@ -80,12 +84,12 @@ class OuterProduct(Plan, _Product):
         return -(-rows // (self.tile[0] * self.row_tiles)) * -(-columns // self.width)
 
 
-def outer_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
+def outer_product(*, dtype: str, unit: tuple[int, int], rows: int) -> Kernel:
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
     from arignote.compile.tile import outer
 
-    plan = OuterProduct(dtype, VectorUnit(*unit))
+    plan = OuterProduct(dtype, VectorUnit(*unit), rows)
     (rows, vectors), width, masked = plan.tile, plan.width, plan.unit.masks_loads
     block = rows * plan.row_tiles
     pointer, panel_of = pointer_to(dtype), cast_to(dtype)
@@ -145,10 +149,13 @@ class InnerProduct(Plan, _Product):
         ``"float32"`` or ``"float64"``.
     unit : VectorUnit
         The machine.
+    rows : int
+        Of the register tile, at most: five waste little of the usual 10, 64 or 128.
     """
 
     dtype: str
     unit: VectorUnit
+    rows: int = 5
 
     column_tiles = 8
 
@@ -169,12 +176,12 @@ class InnerProduct(Plan, _Product):
         return -(-rows // height) * -(-columns // width)
 
 
-def inner_product(*, dtype: str, unit: tuple[int, int]) -> Kernel:
+def inner_product(*, dtype: str, unit: tuple[int, int], rows: int) -> Kernel:
     """Build the kernel of an :class:`InnerProduct`, whose fields are the parameters."""
     from arignote.compile.intrinsics import advance, cast_to, pointer_to
     from arignote.compile.tile import fold, inner
 
-    plan = InnerProduct(dtype, VectorUnit(*unit))
+    plan = InnerProduct(dtype, VectorUnit(*unit), rows)
     (rows, columns), offsets_bytes = plan.tile, plan.offsets_bytes
     height, width = rows * plan.row_tiles, columns * plan.column_tiles
     pointer, sums_of, offsets_of = pointer_to(dtype), cast_to(dtype), cast_to("int64")
@@ -271,7 +278,7 @@ def lower_dot(steps: Steps, op: Dot | BatchedDot, node: Apply) -> None:
     if target.dtype.startswith("float"):
         along_reduction = a_strides[1] == b_strides[0] == 1 and b_strides[1] != 1
         inner = along_reduction and typical < MANY_ROWS
-        plan = (InnerProduct if inner else OuterProduct)(a.dtype, host())
+        plan = (InnerProduct if inner else OuterProduct)(a.dtype, host(), 1 if typical == 1 else 5)
         spec = KernelSpec.of("dot:inner_product" if inner else "dot:outer_product", **plan.parameters)
         tasks, scratch = plan.tasks(rows, columns), plan.scratch_bytes
     else:

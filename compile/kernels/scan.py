@@ -217,7 +217,7 @@ def lower_scan(steps: Steps, op: Scan, node: Apply) -> None:
             continue
         # The last values move up by one in each iteration, as variables do that are updated.
         row = TensorType(target.dtype, target.shape[1:])
-        ages = [values.get(tap) or Variable(row) for tap in range(-state.depth, 0)]
+        ages = [values[tap] if tap in values else Variable(row) for tap in range(-state.depth, 0)]
         for place, x in enumerate(ages):
             places[Argument(x)] = Row(target.sliced([place]), 0)
         old.extend(ages)

@@ -115,6 +115,18 @@ class Scan(Op):
             for tap in state.taps:
                 yield each, state, tap
 
+    def inputs_of_step(self) -> tuple[list[Variable], list[list[Variable]], list[Variable]]:
+        """Return the inputs of a step: rows of sequences, the values of each state, and what is shared."""
+        inputs = iter(self.inner.inputs)
+        rows = [next(inputs) for _ in range(self.sequences)]
+        return rows, [[next(inputs) for _ in state.taps] for state in self.states], list(inputs)
+
+    def outputs_of_step(self) -> tuple[list[Variable], list[Variable], list[Variable]]:
+        """Return the outputs of a step: new values of states, what is collected, and the condition if any."""
+        outputs = list(self.inner.outputs)
+        first, last = len(self.states), len(self.states) + self.collected
+        return outputs[:first], outputs[first:last], outputs[last:]
+
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         _, sequences, initials, shared = self.parts(types)
         steps = values[0]

@@ -1,0 +1,233 @@
+"""A loop under change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from arignote.engine.batching import fold
+from arignote.engine.errors import GraphError
+from arignote.engine.graph import Apply, Variable, clone_replace, walk
+from arignote.engine.inner import close
+from arignote.engine.ops.dot import BatchedDot, Dot
+from arignote.engine.ops.elementwise import Add
+from arignote.engine.ops.scan import Scan, State
+from arignote.engine.ops.shape import DimShuffle, dimshuffle
+from arignote.engine.vectorize import vectorize
+
+
+@dataclass(eq=False)
+class Slot:
+    """An output of a loop, and the output of a step that it is made of.
+
+    Parameters
+    ----------
+    place : int
+        Among the outputs of the loop; -1 for a new one.
+    new : Variable
+        The step's output.
+    state : State or None
+        None for a value that is only collected, and for the condition.
+    taps : list of Variable
+        The step's inputs that are its earlier values.
+    initial : Variable or None
+    is_used, is_last : bool
+        Whether it is used, and of a state, whether its last values alone are.
+    """
+
+    place: int
+    new: Variable
+    state: State | None = None
+    taps: Sequence[Variable] = ()
+    initial: Variable | None = None
+    is_used: bool = True
+    is_last: bool = False
+
+
+#: Computes, from the collected values of outputs of a step, what stands for an output of the loop.
+Behind = Callable[[dict[Variable, Variable]], Variable]
+
+
+class Loop:
+    """A loop whose step and inputs change.
+
+    Parameters
+    ----------
+    op : Scan
+    inputs : sequence of Variable
+
+    Attributes
+    ----------
+    slots : list of Slot
+        The states, the collected values, the condition.
+    rows : dict of Variable to Variable
+        For each input of a step that is a row, the sequence.
+    shared : dict of Variable to Variable
+        For each input of a step that is the same in all, what it is outside.
+    """
+
+    def __init__(self, op: Scan, inputs: Sequence[Variable]) -> None:
+        self.op = op
+        self.steps, sequences, initials, shared = op.parts(inputs)
+        rows, taps, common = op.inputs_of_step()
+        self.rows = dict(zip(rows, sequences, strict=True))
+        self.shared = dict(zip(common, shared, strict=True))
+        self.slots = [Slot(place, new) for place, new in enumerate(op.inner.outputs)]
+        for slot, state, values, initial in zip(self.slots, op.states, taps, initials, strict=False):
+            slot.state, slot.taps, slot.initial = state, values, initial
+        self._behind: list[tuple[Slot, Behind]] = []
+
+    @property
+    def _inputs(self) -> list[Variable]:
+        return [*self.rows, *(x for slot in self.slots for x in slot.taps), *self.shared]
+
+    def _nodes(self) -> list[Apply]:
+        return walk([slot.new for slot in self.slots], stop=self._inputs)
+
+    def _needed(self, slots: Sequence[Slot]) -> set[Variable]:
+        wanted = [slot.new for slot in slots]
+        return set(wanted).union(*(node.inputs for node in walk(wanted, stop=self._inputs)))
+
+    def change(self, function: Callable[[Sequence[Variable]], Sequence[Variable]]) -> None:
+        """Replace the outputs of a step by what a function makes of them."""
+        for slot, new in zip(self.slots, function([slot.new for slot in self.slots]), strict=True):
+            slot.new = new
+
+    def drop_unused(self) -> None:
+        """Drop the outputs that are not used, but for states that others depend on."""
+        if self.op.until:
+            self.slots[-1].is_used = True
+        live = [slot for slot in self.slots if slot.is_used]
+        while True:
+            needed = self._needed(live)
+            read = [slot for slot in self.slots if slot in live or not needed.isdisjoint(slot.taps)]
+            if len(read) == len(live):
+                break
+            live = read
+        self.slots = live
+
+    def merge_rows(self) -> None:
+        """Take each sequence once."""
+        first_of: dict[Variable, Variable] = {}
+        for row, sequence in self.rows.items():
+            first_of.setdefault(sequence, row)
+        kept = set(first_of.values())
+        twice = {row: first_of[sequence] for row, sequence in self.rows.items() if row not in kept}
+        if twice:
+            self.change(lambda outputs: clone_replace(outputs, twice))
+            self.rows = {row: self.rows[row] for row in first_of.values()}
+
+    def multiply_before(self) -> None:
+        """Compute products of rows with what is the same in every step before the loop, all rows at once."""
+        of_rows, with_product = set(self.rows), set[Variable]()
+        of_states = {x for slot in self.slots for x in slot.taps}
+        wanted = dict.fromkeys(slot.new for slot in self.slots)
+        for node in self._nodes():
+            if any(x in of_states for x in node.inputs):
+                of_states.update(node.outputs)
+                wanted.update(dict.fromkeys(node.inputs))
+            elif any(x in of_rows for x in node.inputs):
+                of_rows.update(node.outputs)
+                if isinstance(node.op, Dot | BatchedDot) or any(x in with_product for x in node.inputs):
+                    with_product.update(node.outputs)
+        found = [x for x in wanted if x in with_product]
+        if not found:
+            return
+        try:
+            batched = vectorize(found, self.rows)
+        except GraphError:  # an op without a rule: the loop stays as it is
+            return
+        new_rows = [Variable(x.type) for x in found]
+        self.rows.update(zip(new_rows, clone_replace(batched, self.shared), strict=True))
+        self.change(lambda outputs: clone_replace(outputs, dict(zip(found, new_rows, strict=True))))
+
+    def multiply_behind(self) -> None:
+        """Compute sums of products over all steps as one product, behind the loop: of what they are made of.
+
+        The sum over steps of A_t B_t is the product of all A_t side by side with all B_t below each other.
+        """
+        if self.op.until:  # rows behind the last step would join in
+            return
+        users: dict[Variable, int] = {}
+        for node in self._nodes():
+            for x in node.inputs:
+                users[x] = users.get(x, 0) + 1
+        for slot in self.slots:
+            users[slot.new] = users.get(slot.new, 0) + 1
+        collected = {slot.new for slot in self.slots if slot.state is None}
+        for slot in list(self.slots):
+            term = self._summed(slot, users)
+            if term is None:
+                continue
+            product = _base(term)
+            if product.owner is None or not isinstance(product.owner.op, Dot):
+                continue
+            factors = product.owner.inputs
+            bases = [_base(x) for x in factors]
+            if any(base in self.shared or (base.owner is None and base not in self.rows) for base in bases):
+                continue
+            for base in bases:
+                if base not in self.rows and base not in collected:
+                    collected.add(base)
+                    self.slots.append(Slot(-1, base))
+            self.slots.remove(slot)
+            self._behind.append((slot, _product_of(slot, term, product)))
+
+    def _summed(self, slot: Slot, users: dict[Variable, int]) -> Variable | None:
+        """Return what each step adds to a state that is a sum, and nothing else; None for other states."""
+        if not slot.is_last or slot.state is None or slot.state.taps != (-1,) or slot.new.owner is None:
+            return None
+        (old,), node = slot.taps, slot.new.owner
+        if not isinstance(node.op, Add) or old not in node.inputs or users[old] != 1 or users[slot.new] != 1:
+            return None
+        return node.inputs[0] if node.inputs[1] is old else node.inputs[1]
+
+    def results(self, node: Apply) -> list[tuple[Slot, Variable]]:
+        """Make the loop, and return what stands for each of its outputs; nothing where none has changed."""
+        states = [slot for slot in self.slots if slot.state is not None]
+        others = [slot for slot in self.slots if slot.state is None]
+        condition = [slot for slot in others if self.op.until and slot.place == len(node.outputs) - 1]
+        ordered = [*states, *(slot for slot in others if slot not in condition), *condition]
+        needed = self._needed(ordered)
+        rows = {row: sequence for row, sequence in self.rows.items() if row in needed}
+        own = [*rows, *(x for slot in states for x in slot.taps)]
+        inner, captured = close(own, [slot.new for slot in ordered], lift=True)
+        op = Scan(
+            inner,
+            len(rows),
+            tuple(State(slot.state.taps, not slot.is_last) for slot in states if slot.state is not None),
+            self.op.until,
+            self.op.truncate,
+            self.op.name,
+        )
+        initials = [slot.initial for slot in states if slot.initial is not None]
+        inputs = [self.steps, *rows.values(), *initials, *clone_replace(captured, self.shared)]
+        if op == node.op and all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+            return []
+        outputs = op.apply(*inputs) if ordered else ()
+        known = {slot.new: out for slot, out in zip(ordered, outputs, strict=True) if slot.state is None}
+        known.update(self.rows)
+        found = [pair for pair in zip(ordered, outputs, strict=True) if pair[0].place >= 0]
+        return [*found, *((slot, compute(known)) for slot, compute in self._behind)]
+
+
+def _base(x: Variable) -> Variable:
+    """Return the variable that one is a view of."""
+    while x.owner is not None and isinstance(x.owner.op, DimShuffle):
+        (x,) = x.owner.inputs
+    return x
+
+
+def _product_of(slot: Slot, term: Variable, product: Variable) -> Behind:
+    """Return what computes a state that adds up a product, or a view of it."""
+    assert product.owner is not None
+    factors = product.owner.inputs
+
+    def compute(known: dict[Variable, Variable]) -> Variable:
+        left, right = vectorize(factors, {base: known[base] for base in map(_base, factors)})
+        total = Dot()(dimshuffle(fold(dimshuffle(left, 0, 2, 1)), 1, 0), fold(right))
+        (total,) = clone_replace([term], {product: total})
+        assert slot.initial is not None
+        return slot.initial + dimshuffle(total, "x", *range(total.ndim))
+
+    return compute
