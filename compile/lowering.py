@@ -184,7 +184,18 @@ class Registered:
 _lowerings: dict[type[Op], Registered] = {}
 
 #: The modules in which lowerings are registered, each beside the kernels it uses.
-_MODULES = ("conv", "dot", "elementwise", "index", "pool", "random", "scan", "shape", "softmax")
+_MODULES = (
+    "conv",
+    "dot",
+    "elementwise",
+    "index",
+    "neighbours",
+    "pool",
+    "random",
+    "scan",
+    "shape",
+    "softmax",
+)
 
 
 def lowers(

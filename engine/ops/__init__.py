@@ -1,15 +1,17 @@
 """The ops of the graph, and their functions under Theano's names."""
 
+from arignote.engine.ops.conv_gradients import (
+    conv2d_grad_wrt_inputs,
+    conv2d_grad_wrt_weights,
+    conv2d_transpose,
+    conv3d_grad_wrt_inputs,
+    conv3d_grad_wrt_weights,
+)
 from arignote.engine.ops.convolve import (
     causal_conv1d,
     conv1d,
     conv2d,
-    conv2d_grad_wrt_inputs,
-    conv2d_grad_wrt_weights,
-    conv2d_transpose,
     conv3d,
-    conv3d_grad_wrt_inputs,
-    conv3d_grad_wrt_weights,
     separable_conv2d,
     separable_conv3d,
 )
@@ -76,7 +78,22 @@ from arignote.engine.ops.linalg import (
     tensorsolve,
     trace,
 )
-from arignote.engine.ops.pool import max_pool_2d, pool_2d
+from arignote.engine.ops.neighbours import images2neibs, neibs2images
+from arignote.engine.ops.normalization import (
+    batch_normalization,
+    batch_normalization_test,
+    batch_normalization_train,
+    layer_normalization,
+    local_response_normalization,
+)
+from arignote.engine.ops.pooling import (
+    max_pool_2d,
+    max_pool_2d_same_size,
+    max_unpool_2d,
+    pool_1d,
+    pool_2d,
+    pool_3d,
+)
 from arignote.engine.ops.random import RandomStreams
 from arignote.engine.ops.reduce import argmax, max, mean, min, prod, sum
 from arignote.engine.ops.shape import (
@@ -99,6 +116,7 @@ from arignote.engine.ops.softmax import (
     logsoftmax,
     softmax,
 )
+from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
 
 __all__ = [
     "RandomStreams",
@@ -108,8 +126,14 @@ __all__ = [
     "and_",
     "arange",
     "argmax",
+    "batch_normalization",
+    "batch_normalization_test",
+    "batch_normalization_train",
     "batched_dot",
     "batched_tensordot",
+    "bilinear_kernel_1D",
+    "bilinear_kernel_2D",
+    "bilinear_upsampling",
     "binary_crossentropy",
     "cast",
     "categorical_crossentropy",
@@ -140,12 +164,15 @@ __all__ = [
     "ge",
     "getitem",
     "gt",
+    "images2neibs",
     "int_div",
     "invert",
     "isinf",
     "isnan",
     "kron",
+    "layer_normalization",
     "le",
+    "local_response_normalization",
     "log",
     "log1p",
     "logsoftmax",
@@ -156,6 +183,8 @@ __all__ = [
     "matrix_power",
     "max",
     "max_pool_2d",
+    "max_pool_2d_same_size",
+    "max_unpool_2d",
     "maximum",
     "mean",
     "min",
@@ -163,6 +192,7 @@ __all__ = [
     "mod",
     "mul",
     "neg",
+    "neibs2images",
     "neq",
     "nonzero",
     "norm",
@@ -171,7 +201,9 @@ __all__ = [
     "or_",
     "outer",
     "pinv",
+    "pool_1d",
     "pool_2d",
+    "pool_3d",
     "pow",
     "prod",
     "qr",

@@ -1,27 +1,14 @@
-"""Convolutions under Theano's names, of one to three axes: what users call, made of the ops in `conv`."""
+"""Convolutions under Theano's names, of one to three axes: what users call, made of the op `Conv`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any
 
 from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Constant, Variable, as_variable
-from arignote.engine.ops.conv import (
-    AXES,
-    Conv,
-    ConvFilterGradient,
-    ConvInputGradient,
-    Convolution,
-    Padding,
-)
-from arignote.engine.ops.elementwise import cast
-from arignote.engine.ops.shape import SpecifyShape, as_extents, dimshuffle
-from arignote.engine.types import upcast
-
-OpType = TypeVar("OpType", bound=Convolution)
+from arignote.engine.graph import Variable
+from arignote.engine.ops.conv import Conv
+from arignote.engine.ops.conv_arguments import apply, make, operand
+from arignote.engine.ops.shape import dimshuffle
 
 
 def conv2d(
@@ -94,7 +81,7 @@ def conv2d(
         raise DTypeError(
             "conv2d", expected="input_shape or image_shape", actual="both", fix="leave out image_shape"
         )
-    op = _op(Conv, 2, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
+    op = make(Conv, 2, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
     source = "image_shape" if image_shape is not None else "input_shape"
     given = image_shape if image_shape is not None else input_shape
     return _convolve(op, input, filters, given, filter_shape, source)
@@ -140,7 +127,7 @@ def conv3d(
     >>> conv3d(image, filters, border_mode="half").static_shape
     (None, 8, 16, 32, 32)
     """
-    op = _op(Conv, 3, border_mode, subsample, filter_flip, filter_dilation, num_groups)
+    op = make(Conv, 3, border_mode, subsample, filter_flip, filter_dilation, num_groups)
     return _convolve(op, input, filters, input_shape, filter_shape)
 
 
@@ -186,8 +173,13 @@ def conv1d(
     >>> conv1d(x, w, border_mode=(4, 0)).static_shape
     (None, 8, 100)
     """
-    op = _op(Conv, 1, border_mode, subsample, filter_flip, filter_dilation, num_groups)
-    return _convolve(op, input, filters, input_shape, filter_shape)
+    op = make(Conv, 1, border_mode, subsample, filter_flip, filter_dilation, num_groups)
+    sequence = operand(op, input, "input", "input_shape", input_shape)
+    kernel = operand(op, filters, "filters", "filter_shape", filter_shape)
+    padding = op.border_mode if isinstance(op.border_mode, str) else ((0, 0), *op.border_mode)
+    of_rows = Conv(padding, (1, *op.subsample), (1, *op.dilation), op.flip, op.groups)
+    rows = (dimshuffle(x, 0, 1, "x", 2) for x in (sequence, kernel))
+    return dimshuffle(apply(of_rows, *rows), 0, 1, 3)
 
 
 def causal_conv1d(
@@ -228,8 +220,8 @@ def causal_conv1d(
     >>> causal_conv1d(x, w).eval({x: [[[1, 2, 3, 4.0]]], w: [[[1, 10.0]]]})
     array([[[ 1., 12., 23., 34.]]])
     """
-    op = _op(Conv, 1, 0, subsample, filter_flip, filter_dilation, num_groups)
-    kernel = _operand(op, filters, "filters", "filter_shape", filter_shape)
+    op = make(Conv, 1, 0, subsample, filter_flip, filter_dilation, num_groups)
+    kernel = operand(op, filters, "filters", "filter_shape", filter_shape)
     length = kernel.static_shape[2]
     if length is None:
         raise ShapeError(
@@ -321,355 +313,9 @@ def separable_conv3d(
     return conv3d(maps, pointwise_filters, filter_shape=pointwise_filter_shape)
 
 
-def conv2d_grad_wrt_inputs(
-    output_grad: Any,
-    filters: Any,
-    input_shape: Any,
-    filter_shape: Any = None,
-    border_mode: Any = "valid",
-    subsample: Any = (1, 1),
-    filter_flip: bool = True,
-    filter_dilation: Any = (1, 1),
-    num_groups: int = 1,
-    unshared: bool = False,
-) -> Variable:
-    """Return the gradient of :func:`conv2d` with respect to its images (`abstract_conv`).
-
-    Parameters
-    ----------
-    output_grad : tensor4
-        The gradient with respect to the maps, (batch, filters, output rows, output columns).
-    filters : tensor4
-        As for :func:`conv2d`.
-    input_shape : tuple
-        The images' shape, of which rows and columns must be numbers or integer scalars. A stride leaves
-        several possible.
-    filter_shape, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared
-        Of the convolution.
-
-    Returns
-    -------
-    Variable
-        (batch, channels, rows, columns).
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        As for :func:`conv2d`, or if the gradient is not of the shape of the convolution's maps.
-
-    Examples
-    --------
-    >>> from arignote import tensor as T
-    >>> maps, filters = (T.TensorType("float32", shape)() for shape in [(2, 8, 5, 5), (8, 3, 3, 3)])
-    >>> conv2d_grad_wrt_inputs(maps, filters, (None, None, 11, 11), subsample=2).static_shape
-    (2, 3, 11, 11)
-    """
-    op = _op(ConvInputGradient, 2, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
-    return _input_gradient(op, output_grad, filters, input_shape, filter_shape)
-
-
-def conv3d_grad_wrt_inputs(
-    output_grad: Any,
-    filters: Any,
-    input_shape: Any,
-    filter_shape: Any = None,
-    border_mode: Any = "valid",
-    subsample: Any = (1, 1, 1),
-    filter_flip: bool = True,
-    filter_dilation: Any = (1, 1, 1),
-    num_groups: int = 1,
-) -> Variable:
-    """Return the gradient of :func:`conv3d` with respect to its images: see `conv2d_grad_wrt_inputs`."""
-    op = _op(ConvInputGradient, 3, border_mode, subsample, filter_flip, filter_dilation, num_groups)
-    return _input_gradient(op, output_grad, filters, input_shape, filter_shape)
-
-
-def conv2d_grad_wrt_weights(
-    input: Any,
-    output_grad: Any,
-    filter_shape: Any,
-    input_shape: Any = None,
-    border_mode: Any = "valid",
-    subsample: Any = (1, 1),
-    filter_flip: bool = True,
-    filter_dilation: Any = (1, 1),
-    num_groups: int = 1,
-    unshared: bool = False,
-) -> Variable:
-    """Return the gradient of :func:`conv2d` with respect to its filters (`abstract_conv`).
-
-    Parameters
-    ----------
-    input : tensor4
-        Images, (batch, channels, rows, columns).
-    output_grad : tensor4
-        The gradient with respect to the maps, (batch, filters, output rows, output columns).
-    filter_shape : tuple
-        The filters' shape, of which rows and columns must be numbers or integer scalars.
-    input_shape, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared
-        Of the convolution.
-
-    Returns
-    -------
-    Variable
-        Of the filters' shape.
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        As for :func:`conv2d`, or if the gradient is not of the shape of the convolution's maps.
-
-    Examples
-    --------
-    >>> from arignote import tensor as T
-    >>> x, maps = (T.TensorType("float32", shape)() for shape in [(2, 3, 11, 11), (2, 8, 5, 5)])
-    >>> conv2d_grad_wrt_weights(x, maps, (None, None, 3, 3), subsample=2).static_shape
-    (8, 3, 3, 3)
-    """
-    op = _op(
-        ConvFilterGradient, 2, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared
-    )
-    return _filter_gradient(op, input, output_grad, filter_shape, input_shape)
-
-
-def conv3d_grad_wrt_weights(
-    input: Any,
-    output_grad: Any,
-    filter_shape: Any,
-    input_shape: Any = None,
-    border_mode: Any = "valid",
-    subsample: Any = (1, 1, 1),
-    filter_flip: bool = True,
-    filter_dilation: Any = (1, 1, 1),
-    num_groups: int = 1,
-) -> Variable:
-    """Return the gradient of :func:`conv3d` with respect to its filters: see `conv2d_grad_wrt_weights`."""
-    op = _op(ConvFilterGradient, 3, border_mode, subsample, filter_flip, filter_dilation, num_groups)
-    return _filter_gradient(op, input, output_grad, filter_shape, input_shape)
-
-
-def conv2d_transpose(
-    input: Any,
-    filters: Any,
-    output_shape: Any,
-    filter_shape: Any = None,
-    border_mode: Any = "valid",
-    input_dilation: Any = (1, 1),
-    filter_flip: bool = True,
-    filter_dilation: Any = (1, 1),
-    num_groups: int = 1,
-    unshared: bool = False,
-) -> Variable:
-    """Transpose a convolution (`abstract_conv.conv2d_transpose`): its gradient with respect to the images.
-
-    Parameters
-    ----------
-    input : tensor4
-        (batch, channels, rows, columns): what would be the convolution's maps.
-    filters : tensor4
-        (channels, output channels / num_groups, rows, columns).
-    output_shape : tuple
-        The result's shape, of which rows and columns must be numbers or integer scalars.
-    filter_shape : tuple of int or None, optional
-        What is known of the filters' shape.
-    border_mode, filter_flip, filter_dilation, num_groups, unshared
-        Of the convolution that is transposed.
-    input_dilation : int or (int, int)
-        That convolution's stride: the distance of the inputs in the output.
-
-    Returns
-    -------
-    Variable
-        (batch, output channels, rows, columns).
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        As for :func:`conv2d_grad_wrt_inputs`.
-
-    Examples
-    --------
-    >>> from arignote import tensor as T
-    >>> x, w = T.TensorType("float32", (2, 8, 5, 5))("x"), T.TensorType("float32", (8, 3, 3, 3))("w")
-    >>> conv2d_transpose(x, w, (None, None, 11, 11), input_dilation=(2, 2)).static_shape
-    (2, 3, 11, 11)
-    """
-    return conv2d_grad_wrt_inputs(
-        input, filters, output_shape, filter_shape, border_mode, input_dilation, filter_flip, filter_dilation,
-        num_groups, unshared,
-    )  # fmt: skip
-
-
-# ------------------------------------------------------------------------------ what they are made with
-
-
 def _convolve(
     op: Conv, input: Any, filters: Any, input_shape: Any, filter_shape: Any, source: str = "input_shape"
 ) -> Variable:
-    image = _operand(op, input, "input", source, input_shape)
-    kernel = _operand(op, filters, "filters", "filter_shape", filter_shape)
-    return _apply(op, image, kernel)
-
-
-def _input_gradient(
-    op: ConvInputGradient, output_grad: Any, filters: Any, input_shape: Any, filter_shape: Any
-) -> Variable:
-    kernel = _operand(op, filters, "filters", "filter_shape", filter_shape)
-    maps = _operand(op, output_grad, "output_grad")
-    batch, channels, *image = _entries(op, input_shape, "input_shape", len(op.axes) + 2)
-    result = _apply(op, kernel, maps, *image)
-    return _promised(op, result, "the result", "input_shape", [batch, channels, *image])
-
-
-def _filter_gradient(
-    op: ConvFilterGradient, input: Any, output_grad: Any, filter_shape: Any, input_shape: Any
-) -> Variable:
-    image = _operand(op, input, "input", "input_shape", input_shape)
-    maps = _operand(op, output_grad, "output_grad")
-    entries = _entries(op, filter_shape, "filter_shape", _rank(op, "filters"))
-    result = _apply(op, image, maps, *op.taps(entries))
-    return _promised(op, result, "the result", "filter_shape", entries)
-
-
-def _apply(op: Convolution, left: Variable, right: Variable, *given: Any) -> Variable:
-    """Apply an op to operands of one dtype, and to extents; one of sequences goes by way of one row."""
-    dtype = upcast(left.dtype, right.dtype)
-    shape = as_extents(given, op.name) if given else []
-    if len(op.axes) > 1:
-        return op(cast(left, dtype), cast(right, dtype), *shape)
-    (stride,), (dilation,), mode = op.subsample, op.dilation, op.border_mode
-    padding = mode if isinstance(mode, str) else ((0, 0), *mode)
-    wide = type(op)(padding, (1, stride), (1, dilation), op.flip, op.groups)
-    rows = (dimshuffle(cast(x, dtype), 0, 1, "x", 2) for x in (left, right))
-    return dimshuffle(wide(*rows, *(as_extents([1], op.name) if shape else []), *shape), 0, 1, 3)
-
-
-def _op(
-    kind: type[OpType],
-    rank: int,
-    border_mode: Any,
-    subsample: Any,
-    filter_flip: bool,
-    filter_dilation: Any,
-    num_groups: Any,
-    unshared: bool = False,
-) -> OpType:
-    """Make an op from a user's arguments."""
-    name = f"conv{rank}d"
-    groups = int(_constant(num_groups, "num_groups", name))
-    if groups < 1:
-        raise ShapeError(
-            f"{name}: argument `num_groups`", expected="a number of at least 1", actual=repr(num_groups)
-        )
-    return kind(
-        _border_mode(border_mode, rank),
-        _numbers(subsample, "subsample", rank),
-        _numbers(filter_dilation, "filter_dilation", rank),
-        bool(filter_flip),
-        groups,
-        bool(unshared),
-    )
-
-
-def _rank(op: Convolution, argument: str) -> int:
-    return len(op.axes) * (2 if op.unshared and argument == "filters" else 1) + 2
-
-
-def _operand(op: Convolution, value: Any, argument: str, source: str = "", shape: Any = None) -> Variable:
-    """Return an operand as a variable of the right rank and kind, with what is stated of its shape."""
-    x, rank, axes = as_variable(value), _rank(op, argument), ", ".join(op.axes)
-    if x.ndim != rank:
-        leading = {
-            "input": "batch, channels",
-            "filters": "filters, channels",
-            "output_grad": "batch, filters",
-        }[argument]
-        if rank > len(op.axes) + 2:
-            leading = "filters, output rows, output columns, channels"
-        raise ShapeError(
-            f"{op.name}: argument `{argument}`",
-            expected=f"{rank} dimensions: ({leading}, {axes})",
-            actual=f"{x!r} of type {x.type}",
-            fix=f"insert axes: dimshuffle({'0, ' if x.ndim > 2 else ''}'x', ...), or reshape",
-        )
-    if not x.type.is_float:
-        raise DTypeError(
-            f"{op.name}: argument `{argument}`",
-            expected="float32 or float64",
-            actual=f"{x!r} of type {x.type}",
-            fix="cast it: cast(x, 'floatX')",
-        )
-    if shape is None:
-        return x
-    return _promised(op, x, f"argument `{argument}`", source, _entries(op, shape, source, rank))
-
-
-def _entries(op: Convolution, shape: Any, source: str, count: int) -> list[Any]:
-    """Return the entries of a shape: numbers, None, and integer scalars."""
-    if isinstance(shape, Variable) and shape.ndim == 1:
-        return list(as_extents(shape, f"{op.name}: {source}"))
-    if not isinstance(shape, list | tuple) or len(shape) != count:
-        raise ShapeError(
-            f"{op.name}: argument `{source}`",
-            expected=f"{count} entries",
-            actual=repr(shape),
-            fix="write None where an extent is not known",
-        )
-    return [entry.value.item() if isinstance(entry, Constant) else entry for entry in shape]
-
-
-def _promised(op: Convolution, x: Variable, what: str, source: str, entries: Sequence[Any]) -> Variable:
-    """Promise the entries of a shape that are numbers."""
-    if source in ("input_shape", "image_shape", "filter_shape") and what.startswith("argument"):
-        entries = [None if entry is None else int(_constant(entry, source, op.name)) for entry in entries]
-    known = tuple(None if isinstance(entry, Variable | None) else int(entry) for entry in entries)
-    return SpecifyShape(f"{op.name}: {what}", source, known)(x)
-
-
-def _constant(entry: Any, argument: str, name: str) -> Any:
-    if isinstance(entry, Constant):
-        return entry.value
-    if isinstance(entry, Variable):
-        raise DTypeError(
-            f"{name}: argument `{argument}`",
-            expected="numbers or None",
-            actual=repr(entry),
-            fix="write None where the extent is symbolic",
-        )
-    return entry
-
-
-def _numbers(value: Any, argument: str, rank: int) -> tuple[int, ...]:
-    """Return a number for each axis, given as one for all or as a tuple."""
-    name = f"conv{rank}d"
-    entries = value if isinstance(value, list | tuple) else (value,) * rank
-    numbers = tuple(int(_constant(entry, argument, name)) for entry in entries)
-    if len(numbers) != rank or min(numbers) < 1:
-        raise ShapeError(
-            f"{name}: argument `{argument}`",
-            expected=f"one or {('one', 'two', 'three')[rank - 1]} numbers of at least 1",
-            actual=repr(value),
-        )
-    return numbers
-
-
-def _border_mode(mode: Any, rank: int) -> str | Padding:
-    if isinstance(mode, str) and mode in ("valid", "full", "half"):
-        return mode
-    sides = mode if isinstance(mode, list | tuple) else (mode,) * rank
-    if rank == 1 and len(sides) == 2:
-        sides = (sides,)
-    pairs = [side if isinstance(side, list | tuple | np.ndarray) else (side, side) for side in sides]
-    try:
-        padding = tuple((int(before), int(after)) for before, after in pairs)
-    except (TypeError, ValueError):
-        padding = ((-1, -1),)
-    if len(padding) != rank or min(min(pair) for pair in padding) < 0:
-        axes = ", ".join(AXES[-rank:])
-        raise ShapeError(
-            f"conv{rank}d: argument `border_mode`",
-            expected=f"'valid', 'full', 'half', or numbers of at least 0: n, ({axes}), "
-            "or a pair (before, behind) for each axis",
-            actual=repr(mode),
-        )
-    return padding
+    image = operand(op, input, "input", source, input_shape)
+    kernel = operand(op, filters, "filters", "filter_shape", filter_shape)
+    return apply(op, image, kernel)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from arignote.engine.batching import folded
-from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.graph import Op, Variable
 from arignote.engine.ops.shape import extents
 from arignote.engine.types import TensorType
 
 Pair = tuple[int, int]
-MODES = ("max", "sum", "average_inc_pad", "average_exc_pad")
 
 
 @dataclass(frozen=True)
@@ -230,134 +228,3 @@ class SumUnpool(Pooling):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return [SumPool(*self._parameters(), self.mode)(gradients[0]), None, None]
-
-
-def pool_2d(
-    input: Any,
-    ws: Any = None,
-    ignore_border: bool = False,
-    stride: Any = None,
-    pad: Any = (0, 0),
-    mode: str = "max",
-    ds: Any = None,
-    st: Any = None,
-    padding: Any = None,
-) -> Variable:
-    """Pool over windows of the last two axes (`theano.tensor.signal.pool.pool_2d`).
-
-    Parameters
-    ----------
-    input : Variable
-        Images, (..., rows, columns), floating; two dimensions or more.
-    ws : int or (int, int)
-        The window's rows and columns. `ds` is the older word.
-    ignore_border : bool
-        Whether windows that reach over the border are left out (True) or clipped (False, as in Theano).
-    stride : int or (int, int), optional
-        By default the window. `st` is the older word.
-    pad : int or (int, int)
-        Rows and columns added at each side; smaller than the window; needs ``ignore_border=True``. Padding
-        never is a maximum; it counts as 0 in sums. `padding` is the older word.
-    mode : {'max', 'sum', 'average_inc_pad', 'average_exc_pad'}
-
-    Returns
-    -------
-    Variable
-        (..., output rows, output columns).
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        For arguments that do not fit.
-
-    Notes
-    -----
-    The definition is Theano 1.0's; for ties in 'max', see the module.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> image = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
-    >>> pool_2d(image, ws=(2, 2), ignore_border=True).eval()
-    array([[6., 8.],
-           [3., 4.]])
-    """
-    window = _pair(_either("ws", ws, "ds", ds), "ws", least=1)
-    given_stride = _either("stride", stride, "st", st, required=False)
-    steps = window if given_stride is None else _pair(given_stride, "stride", least=1)
-    pads = _pair(pad if padding is None else padding, "pad", least=0)
-    image = as_variable(input)
-    if image.ndim < 2:
-        raise ShapeError(
-            "pool_2d: argument `input`",
-            expected="two dimensions or more",
-            actual=f"{image!r} of type {image.type}",
-        )
-    if not image.type.is_float:
-        raise DTypeError(
-            "pool_2d: argument `input`",
-            expected="float32 or float64",
-            actual=f"{image!r} of type {image.type}",
-            fix="cast it: cast(x, 'floatX')",
-        )
-    if mode not in MODES:
-        raise DTypeError("pool_2d: argument `mode`", expected="one of " + ", ".join(MODES), actual=repr(mode))
-    if pads != (0, 0) and not ignore_border:
-        raise ShapeError(
-            "pool_2d: argument `pad`", expected="ignore_border=True with padding", actual=repr(pads)
-        )
-    if pads[0] >= window[0] or pads[1] >= window[1]:
-        raise ShapeError(
-            "pool_2d: argument `pad`", expected=f"less than the window {window}", actual=repr(pads)
-        )
-    planes = _as_planes(image)
-    parameters = (window, steps, pads, bool(ignore_border))
-    pooled = MaxPool(*parameters)(planes) if mode == "max" else SumPool(*parameters, mode)(planes)
-    if image.ndim == 4:
-        return pooled
-    from arignote.engine.ops.shape import reshape
-
-    return reshape(pooled, (*extents(image)[:-2], *extents(pooled)[2:]))
-
-
-def max_pool_2d(
-    input: Any, ds: Any, ignore_border: bool = False, st: Any = None, padding: Any = (0, 0)
-) -> Variable:
-    """Return the maximum of each window: the older name of `pool_2d` (`theano.tensor.signal.downsample`)."""
-    return pool_2d(input, ds, ignore_border, st, padding)
-
-
-def _as_planes(image: Variable) -> Variable:
-    """Return the image with four axes."""
-    from arignote.engine.ops.shape import dimshuffle, reshape
-
-    if image.ndim <= 4:
-        return dimshuffle(image, *("x",) * (4 - image.ndim), *range(image.ndim))
-    leading = extents(image)
-    joined = leading[0]
-    for extent in leading[1:-3]:
-        joined = joined * extent
-    return reshape(image, (joined, *leading[-3:]))
-
-
-def _either(name: str, value: Any, old_name: str, old: Any, required: bool = True) -> Any:
-    if value is not None and old is not None:
-        raise DTypeError(
-            "pool_2d", expected=f"`{name}` or `{old_name}`", actual="both", fix=f"leave out {old_name}"
-        )
-    if required and value is None and old is None:
-        raise DTypeError(
-            f"pool_2d: argument `{name}`", expected="the window's rows and columns", actual="nothing"
-        )
-    return value if value is not None else old
-
-
-def _pair(value: Any, name: str, least: int) -> Pair:
-    pair = tuple(int(entry) for entry in (value if isinstance(value, list | tuple) else (value, value)))
-    if len(pair) != 2 or min(pair) < least:
-        raise ShapeError(
-            f"pool_2d: argument `{name}`",
-            expected=f"one or two numbers of at least {least}",
-            actual=repr(value),
-        )
-    return pair[0], pair[1]

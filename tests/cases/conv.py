@@ -279,3 +279,47 @@ row(
     terms=18,
     order=2,
 )
+
+
+def interpolated(rows, columns):
+    """Return the meaning of upsampling by fractions (numerator, denominator), by `np.interp`."""
+
+    def along(x, axis, up, down):
+        knots = np.arange(x.shape[axis]) * up + (up - 1) // 2
+        places = np.arange(0, x.shape[axis] * up, down)
+        return np.apply_along_axis(lambda line: np.interp(places, knots, line), axis, x)
+
+    return lambda x: along(along(x, 2, *rows), 3, *columns)
+
+
+UPSAMPLED = [
+    ({"ratio": 3}, (3, 1), (3, 1)),
+    ({"ratio": (1, 4), "use_1D_kernel": False}, (1, 1), (4, 1)),
+    ({"frac_ratio": ((4, 6), (5, 3)), "use_1D_kernel": False}, (2, 3), (5, 3)),
+]
+for options, rows, columns in UPSAMPLED:
+    row(
+        f"bilinear_upsampling {options}",
+        lambda x, o=options: T.nnet.abstract_conv.bilinear_upsampling(x, **o),
+        [normal(2, 3, 4, 5)],
+        interpolated(rows, columns),
+        ulps=4,
+        terms=8,
+        order=1,
+    )
+# One image or several, with one filter or several, as SciPy convolves each with each.
+for images, filters in [((9, 8), (4, 3)), ((2, 9, 8), (4, 3)), ((9, 8), (3, 4, 3)), ((2, 9, 8), (3, 4, 3))]:
+    for mode in ("valid", "full"):
+        row(
+            f"signal.conv.conv2d {images} {filters} {mode}",
+            lambda x, w, m=mode: T.signal.conv.conv2d(x, w, border_mode=m),
+            [normal(*images), normal(*filters, seed=1)],
+            lambda x, w, m=mode: np.array(
+                [
+                    [scipy.signal.convolve2d(a, b, m) for b in w.reshape(-1, *w.shape[-2:])]
+                    for a in x.reshape(-1, *x.shape[-2:])
+                ]
+            )[(slice(None) if x.ndim == 3 else 0), (slice(None) if w.ndim == 3 else 0)],
+            terms=12,
+            order=1,
+        )

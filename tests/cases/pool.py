@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from arignote import tensor as T
-from cases.table import normal, numbers, row
+from cases.table import integers, normal, numbers, row
 
 
 def torch_pooling(mode, window, stride, pad):
+    """Return the meaning of pooling over the axes behind the first two."""
+
     def meaning(x):
         torch = pytest.importorskip("torch", reason="PyTorch's pooling is what is compared with")
-        functional, image = torch.nn.functional, torch.from_numpy(x)
+        functional, image, rank = torch.nn.functional, torch.from_numpy(x), x.ndim - 2
         if mode == "max":
-            return functional.max_pool2d(image, window, stride, pad).numpy()
-        divisor = 1 if mode == "sum" else None
-        return functional.avg_pool2d(
-            image, window, stride, pad, count_include_pad=mode != "average_exc_pad", divisor_override=divisor
-        ).numpy()
+            return getattr(functional, f"max_pool{rank}d")(image, window, stride, pad).numpy()
+        average, counts = getattr(functional, f"avg_pool{rank}d"), mode != "average_exc_pad"
+        scale = int(np.prod(np.broadcast_to(window, rank))) if mode == "sum" else 1
+        return average(image, window, stride, pad, count_include_pad=counts).numpy() * scale
 
     return meaning
 
@@ -119,5 +120,74 @@ row(
     lambda x: T.signal.pool.pool_2d(x, (4, 1), ignore_border=True),
     [normal(2, 3, 3, 4)],
     lambda x: np.zeros((2, 3, 0, 4)),
+    order=1,
+)
+for mode in ("max", "sum", "average_inc_pad", "average_exc_pad"):
+    window, stride, pad = (
+        ((2, 2, 2), (2, 2, 2), (0, 0, 0)) if mode == "sum" else ((2, 3, 3), (1, 2, 2), (1, 1, 0))
+    )
+    row(
+        f"pool_3d {mode}",
+        lambda x, o=(window, True, stride, pad, mode): T.signal.pool.pool_3d(x, *o),
+        [numbers(2, 3, 5, 6, 7)],
+        torch_pooling(mode, window, stride, pad),
+        terms=int(np.prod(window)) + 2,
+        order=2,
+    )
+row(
+    "pool_3d of volumes, windows clipped",
+    lambda x: T.signal.pool.pool_3d(x, ds=2),
+    [numbers(3, 5, 4)],
+    lambda x: np.stack(
+        [clipped_pooling("max", (2, 2), (2, 2))(x[None, i : i + 2])[0].max(0) for i in (0, 2)]
+    ),
+    order=1,
+)
+row(
+    "pool_1d",
+    lambda x: T.signal.pool.pool_1d(x, 3, True, 2, 1, "average_exc_pad"),
+    [numbers(2, 3, 8)],
+    torch_pooling("average_exc_pad", 3, 2, 1),
+    terms=3,
+    order=1,
+)
+row(
+    "maxima of integers",
+    lambda x: T.signal.pool.pool_2d(x, 2, ignore_border=True),
+    [integers(2, 3, 6, 6, dtype="int16")],
+    lambda x: x.reshape(2, 3, 3, 2, 3, 2).max((3, 5)),
+)
+row(
+    "the pool of whole images",
+    lambda x: T.signal.pool.pool_2d(x, (6, 5), mode="average_exc_pad"),
+    [numbers(2, 3, 6, 5)],
+    lambda x: x.mean((2, 3), keepdims=True),
+    terms=30,
+    order=1,
+)
+
+
+def torch_unpooling(window, stride, pad):
+    def meaning(values, images):
+        torch = pytest.importorskip("torch", reason="PyTorch's unpooling is what is compared with")
+        functional, shape = torch.nn.functional, images.shape
+        _, places = functional.max_pool2d(torch.from_numpy(images), window, stride, pad, return_indices=True)
+        return functional.max_unpool2d(torch.from_numpy(values), places, window, stride, pad, shape).numpy()
+
+    return meaning
+
+
+row(
+    "max_unpool_2d",
+    lambda y, x: T.signal.pool.max_unpool_2d(y, x, (2, 3), True, stride=(2, 3)),
+    [normal(2, 3, 3, 2), numbers(2, 3, 7, 8)],
+    torch_unpooling((2, 3), (2, 3), 0),
+    order=2,
+)
+row(
+    "max_pool_2d_same_size",
+    lambda x: T.signal.pool.max_pool_2d_same_size(x, (2, 2)),
+    [numbers(2, 3, 6, 4)],
+    lambda x: torch_unpooling((2, 2), (2, 2), 0)(torch_pooling("max", 2, 2, 0)(x), x),
     order=1,
 )

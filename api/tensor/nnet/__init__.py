@@ -8,6 +8,8 @@ from arignote.engine.ops import (
     conv2d,
     conv2d_transpose,
     conv3d,
+    layer_normalization,
+    local_response_normalization,
     logsoftmax,
     relu,
     separable_conv2d,
@@ -17,11 +19,12 @@ from arignote.engine.ops import (
     softplus,
 )
 
-from . import abstract_conv, conv
+from . import abstract_conv, bn, conv, neighbours
 
 __all__ = [
     "abstract_conv",
     "binary_crossentropy",
+    "bn",
     "categorical_crossentropy",
     "causal_conv1d",
     "conv",
@@ -29,7 +32,10 @@ __all__ = [
     "conv2d",
     "conv2d_transpose",
     "conv3d",
+    "layer_normalization",
+    "local_response_normalization",
     "logsoftmax",
+    "neighbours",
     "relu",
     "separable_conv2d",
     "separable_conv3d",

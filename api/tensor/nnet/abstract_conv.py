@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 
 from arignote.engine.graph import Variable
 from arignote.engine.ops import (
+    bilinear_kernel_1D,
+    bilinear_kernel_2D,
+    bilinear_upsampling,
     causal_conv1d,
     conv2d,
     conv2d_grad_wrt_inputs,
@@ -30,6 +33,9 @@ __all__ = [
     "AbstractConv3d",
     "AbstractConv3d_gradInputs",
     "AbstractConv3d_gradWeights",
+    "bilinear_kernel_1D",
+    "bilinear_kernel_2D",
+    "bilinear_upsampling",
     "causal_conv1d",
     "conv2d",
     "conv2d_grad_wrt_inputs",

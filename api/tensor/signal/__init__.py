@@ -1,5 +1,5 @@
 """Functions of signals (`theano.tensor.signal`)."""
 
-from . import downsample, pool
+from . import conv, downsample, pool
 
-__all__ = ["downsample", "pool"]
+__all__ = ["conv", "downsample", "pool"]
