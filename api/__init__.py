@@ -35,13 +35,14 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from arignote import gradient, ifelse, printing, scan_module, tensor
-from arignote.compile import In, Mode, Out, function
+from arignote import gof, gradient, ifelse, printing, sandbox, scalar, scan_module, tensor
+from arignote.compile import In, Mode, OpFromGraph, Out, function
 from arignote.engine.clone import clone
 from arignote.engine.config import config
 from arignote.engine.derivatives import Lop, Rop, subgraph_grad
 from arignote.engine.grad import grad
-from arignote.engine.graph import Variable
+from arignote.engine.graph import Apply, Constant, Variable
+from arignote.engine.ops.custom import Op
 from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
 from arignote.engine.shared import shared
 from arignote.engine.vectorize import vectorize
@@ -49,9 +50,13 @@ from arignote.engine.vectorize import vectorize
 __version__ = "0.1.0"
 
 __all__ = [
+    "Apply",
+    "Constant",
     "In",
     "Lop",
     "Mode",
+    "Op",
+    "OpFromGraph",
     "Out",
     "Rop",
     "Variable",
@@ -60,6 +65,7 @@ __all__ = [
     "foldl",
     "foldr",
     "function",
+    "gof",
     "grad",
     "gradient",
     "ifelse",
@@ -67,6 +73,8 @@ __all__ = [
     "map",
     "printing",
     "reduce",
+    "sandbox",
+    "scalar",
     "scan",
     "scan_module",
     "shared",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError
+from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError, describe
 from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.ops.shape import ShapeOf
@@ -75,6 +75,10 @@ def perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         raise
     except MemoryError as error:  # NumPy's says how much and of which shape
         raise AllocationError(f"{op_name(node.op)}: {error}", origin=node.origin) from None
+    except Exception as error:  # of a user's own op
+        if node.origin is not None:
+            error.add_note(f"in {op_name(node.op)}, made at {describe(node.origin)}")
+        raise
 
 
 def _check_addressable(node: Apply, out: TensorType) -> None:

@@ -207,8 +207,10 @@ class Apply:
 
     Parameters
     ----------
-    op : Op
+    op : Op, or with `outputs` an `arignote.Op`
     inputs : sequence of Variable
+    outputs : sequence of Variable, optional
+        Of the types that a user's op declares; the node makes its own like them.
 
     Raises
     ------
@@ -218,16 +220,19 @@ class Apply:
 
     __slots__ = ("inputs", "op", "origin", "outputs")
 
-    def __init__(self, op: Op, inputs: Sequence[Variable]) -> None:
-        self.op = op
+    def __init__(
+        self, op: Any, inputs: Sequence[Variable], outputs: Sequence[Variable] | None = None
+    ) -> None:
+        self.op: Op = op if outputs is None else op.declaring(outputs)
         self.inputs = tuple(inputs)
         self.origin = user_line()
         try:
-            types = op.infer([x.type for x in self.inputs], [known_integer(x) for x in self.inputs])
+            types = self.op.infer([x.type for x in self.inputs], [known_integer(x) for x in self.inputs])
         except GraphError as error:
             error.origin = error.origin or self.origin
             raise
-        self.outputs = tuple(Variable(kind, self, i) for i, kind in enumerate(types))
+        names = [None] * len(types) if outputs is None else [x.name for x in outputs]
+        self.outputs = tuple(Variable(kind, self, i, names[i]) for i, kind in enumerate(types))
         if config.compute_test_value != "off":
             from arignote.engine.testvalue import compute_test_values
 

@@ -24,7 +24,7 @@ PATTERNS: dict[str, tuple[bool, ...]] = {
 }
 
 
-def maker(name: str, pattern: tuple[bool, ...], dtype: str | None) -> Callable[..., Variable]:
+def maker(name: str, pattern: tuple[bool, ...]) -> Callable[..., Variable]:
     """Make the function that makes variables of a rank.
 
     Parameters
@@ -32,41 +32,42 @@ def maker(name: str, pattern: tuple[bool, ...], dtype: str | None) -> Callable[.
     name : str
     pattern : tuple of bool
         Which dimensions have extent 1, and so broadcast.
-    dtype : str or None
-        None for `floatX`, or what the caller says.
     """
 
-    def make(name: str | None = None, dtype: str | None = dtype) -> Variable:
+    def make(name: str | None = None, dtype: str | None = None) -> Variable:
         return TensorType(dtype or config.floatX, pattern)(name)
 
     shape = "(" + ", ".join("1" if one else "?" for one in pattern) + ")"
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return a variable of {dtype or 'floatX, or the given dtype'} and shape {shape}."
+    make.__doc__ = f"Return a variable of floatX, or the given dtype, and shape {shape}."
     return make
 
 
-def plural(single: Callable[..., Variable], name: str) -> Callable[..., list[Variable]]:
+def plural(single: str, name: str) -> Callable[..., list[Variable]]:
     """Make the function that makes several variables: `matrices("x", "y")` or `matrices(2)`."""
 
     def make(*names: Any, dtype: str | None = None) -> list[Variable]:
         if len(names) == 1 and isinstance(names[0], int):
             names = (None,) * names[0]
-        return [single(each, dtype=dtype) if dtype else single(each) for each in names]
+        one = MAKERS[single]
+        return [one(each, dtype=dtype) if dtype else one(each) for each in names]
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = (
-        f"Return several variables as `{single.__name__}` makes them: by their names, or by their number."
-    )
+    make.__doc__ = f"Return several variables as `{single}` makes them: by their names, or by their number."
     return make
 
 
+#: `matrix` is a function, which looks at `floatX`; `fmatrix` is a type, which makes variables when called.
 MAKERS: dict[str, Callable[..., Variable]] = {
-    prefix + name: maker(prefix + name, pattern, PREFIXES.get(prefix))
-    for prefix in ("", *PREFIXES)
-    for name, pattern in PATTERNS.items()
+    **{name: maker(name, pattern) for name, pattern in PATTERNS.items()},
+    **{
+        prefix + name: TensorType(dtype, pattern)
+        for prefix, dtype in PREFIXES.items()
+        for name, pattern in PATTERNS.items()
+    },
 }
 PLURALS: dict[str, Callable[..., list[Variable]]] = {
-    prefix + name: plural(MAKERS[prefix + single], prefix + name)
+    prefix + name: plural(prefix + single, prefix + name)
     for prefix in ("", *PREFIXES)
     for single, name in {
         "scalar": "scalars", "vector": "vectors", "row": "rows", "col": "cols", "matrix": "matrices",

@@ -8,6 +8,7 @@ import numpy as np
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, known_integer
 from arignote.engine.ops import elementwise as e
+from arignote.engine.ops.fromgraph import FromGraph
 from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
 from arignote.engine.ops.index import Subtensor
 from arignote.engine.ops.reduce import BroadcastTo, sum
@@ -231,6 +232,13 @@ def one_minus_sigmoid(node: Apply) -> Variable | None:
     return None if inner is None or not _is_filled_with(one, 1) else _stands_for(e.sigmoid(-inner[0]), node)
 
 
+@rule(FromGraph, keeps="exact")
+def written_out(node: Apply) -> Sequence[Variable]:
+    """OpFromGraph([a, b], [f(a, b)])(x, y) = f(x, y)."""
+    assert isinstance(node.op, FromGraph)
+    return node.op.inner.on(node.inputs)
+
+
 @rule(GradClip, GradScale, DisconnectedGrad, ZeroGrad, UndefinedGrad, keeps="exact")
 def identity(node: Apply) -> Variable | None:
     """grad_clip(x) = x, and so for its kin: what they say of the gradient is said."""
@@ -238,6 +246,7 @@ def identity(node: Apply) -> Variable | None:
 
 
 SHAPES: tuple[Rule, ...] = (
+    written_out,
     identity,
     extent_of_known_shape,
     extent_of_elementwise,

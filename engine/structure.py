@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arignote.engine.errors import DTypeError, GraphError
-from arignote.engine.graph import Apply, Constant, Variable, ancestors, op_name, rebuild, walk
+from arignote.engine.graph import Apply, Constant, Variable, ancestors, clone_replace, op_name, rebuild, walk
 from arignote.engine.rewrite import typed
 from arignote.engine.shared import SharedVariable
 
@@ -158,10 +158,11 @@ def from_networkx(graph: networkx.MultiDiGraph[Any], outputs: Sequence[Variable]
     return [made.get(x, x) for x in outputs]
 
 
-def is_same_graph(one: Variable, other: Variable) -> bool:
+def is_same_graph(one: Variable, other: Variable, givens: Mapping[Variable, Variable] | None = None) -> bool:
     """Tell whether two expressions compute the same from the same inputs (`theano.gof.graph.is_same_graph`).
 
-    Equal ops on equal inputs are equal; constants are by dtype and bits, all other inputs only to themselves.
+    Equal ops on equal inputs are equal; constants are by dtype and bits, all other inputs only to themselves,
+    or to what stands for them in `givens`.
 
     Examples
     --------
@@ -170,6 +171,7 @@ def is_same_graph(one: Variable, other: Variable) -> bool:
     >>> is_same_graph(x * 2 + 1, x * 2 + 1), is_same_graph(x * 2, x + x)
     (True, False)
     """
+    one, other = clone_replace([one, other], givens or {})
     return bool(structural_key([one]) == structural_key([other]))
 
 

@@ -22,7 +22,7 @@ DTYPES = (
 Shape = tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class TensorType:
     """The type of an array: its dtype and what is known of its shape.
 
@@ -32,8 +32,9 @@ class TensorType:
         A name in `DTYPES`.
     shape : sequence of int, None or bool
         One entry a dimension: its extent, or None where it is not known before a value is there. A dimension
-        broadcasts when its extent is statically 1. For Theano's `broadcastable` patterns, True stands
-        for 1 and False for None.
+        broadcasts when its extent is statically 1. True stands for 1 and False for None.
+    broadcastable : sequence of bool
+        Theano's name of a shape that says no more than that.
 
     Raises
     ------
@@ -49,13 +50,17 @@ class TensorType:
     dtype: str
     shape: Shape
 
-    def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            dtype = str(np.dtype(self.dtype))
-            if dtype not in DTYPES:
-                raise DTypeError("TensorType: dtype", expected="one of " + ", ".join(DTYPES), actual=dtype)
-            object.__setattr__(self, "dtype", dtype)
-        object.__setattr__(self, "shape", tuple(_extent(entry) for entry in self.shape))
+    def __init__(
+        self, dtype: Any, shape: Iterable[Any] | None = None, broadcastable: Iterable[bool] | None = None
+    ) -> None:
+        pattern = broadcastable if shape is None else shape
+        if pattern is None or (shape is not None and broadcastable is not None):
+            raise ShapeError("TensorType", expected="a shape or a broadcastable pattern")
+        name = dtype if dtype in DTYPES else str(np.dtype(dtype))
+        if name not in DTYPES:
+            raise DTypeError("TensorType: dtype", expected="one of " + ", ".join(DTYPES), actual=name)
+        object.__setattr__(self, "dtype", name)
+        object.__setattr__(self, "shape", tuple(_extent(entry) for entry in pattern))
 
     @property
     def ndim(self) -> int:
@@ -96,6 +101,26 @@ class TensorType:
         from arignote.engine.graph import Variable
 
         return Variable(self, name=name)
+
+    make_variable = __call__
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> np.ndarray:
+        """Return a value as an array of the type.
+
+        Raises
+        ------
+        DTypeError, ShapeError
+            If it does not fit without loss, or, with `strict`, is no array of the very dtype.
+        """
+        from arignote.engine.shared import conform
+
+        if strict and not (isinstance(data, np.ndarray) and data.dtype == self.dtype):
+            raise DTypeError(f"{self}: filter", expected=f"an array of {self.dtype}", actual=repr(data))
+        return conform(data, self, f"{self}: filter", downcast=allow_downcast)
+
+    def values_eq(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Tell whether two values of the type are equal."""
+        return bool(np.array_equal(a, b))
 
     def __str__(self) -> str:
         return f"{self.dtype}({', '.join('?' if extent is None else str(extent) for extent in self.shape)})"

@@ -139,7 +139,7 @@ def parameters(op: Op) -> list[tuple[str, Any]]:
     fields: tuple[dataclasses.Field[Any], ...] = (
         dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
     )
-    return [(field.name, getattr(op, field.name)) for field in fields]
+    return [(field.name, getattr(op, field.name)) for field in fields if field.repr]
 
 
 def _parameters(op: Op) -> str:

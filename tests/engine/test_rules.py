@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from arignote import OpFromGraph
 from arignote import tensor as T
 from arignote.engine import rules
 from arignote.engine.evaluate import evaluate
@@ -58,6 +59,8 @@ ROWS = [
         "reshape(reshape(k, 6), 3, 2)",
         "reshape(k, 3, 2)",
     ),
+    ("written_out", OpFromGraph([a, b], [a * b + 1], name="f")(b, a), "f(b, a)", "((b * a) + 1)"),
+    ("identity", zero_grad(x), "zerograd(x)", "x"),
     ("same_shape", Reshape()(k, 2, 3), "reshape(k, 2, 3)", "k"),
     ("same_shape", Reshape()(k, 3, 2), "reshape(k, 3, 2)", None),
     ("same_shape", Reshape()(m, 2, 3), "reshape(m, 2, 3)", None),

@@ -143,7 +143,23 @@ def test_types_of_the_makers():
     assert T.col("c", dtype="float32").type == TensorType("float32", (None, 1))
     assert [x.name for x in T.matrices("x", "y")] == ["x", "y"]
     assert len(T.lscalars(3)) == 3
-    assert T.ltensor4().type == TensorType("int64", (None,) * 4)
+    assert T.ltensor4().type == T.ltensor4 == TensorType("int64", (None,) * 4)
+    assert T.TensorType(dtype="float32", broadcastable=(False, True)).shape == (None, 1)
+    assert T.dmatrix("x").type("y").name == T.dmatrix.make_variable("y").name == "y"
+    for wrong in ({}, {"shape": (1,), "broadcastable": (True,)}):
+        with pytest.raises(ShapeError, match="a shape or a broadcastable pattern"):
+            TensorType("float32", **wrong)
+
+
+def test_types_filter_values():
+    assert T.fvector.filter([0.1]).dtype == "float32"
+    assert T.fvector.filter(np.ones(2), allow_downcast=True).dtype == "float32"
+    with pytest.raises(DTypeError, match=r"float32\(\?\): filter"):
+        T.fvector.filter(np.ones(2))
+    with pytest.raises(DTypeError, match="an array of float32"):
+        T.fvector.filter([0.1], strict=True)
+    assert T.fvector.values_eq(np.ones(2), np.ones(2))
+    assert not T.fvector.values_eq(np.ones(2), np.zeros(2))
 
 
 def test_extents_of_types():
