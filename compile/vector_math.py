@@ -25,12 +25,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, nan
+from operator import floordiv, mod
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+
+from arignote.compile import integer_math as integers
+from arignote.compile import special_math as special
 
 CONTRACT = ("contract",)
 LN2 = Fraction("0.693147180559945309417232121458176568076")
@@ -139,9 +143,9 @@ class Real:
             suffix = f"v{self.value.type.count}{suffix}"
         return self._call(f"{function}.{suffix}", *others)
 
-    def libm(self, function: str) -> Real:
+    def libm(self, function: str, *others: Real) -> Real:
         """Return the result of libm's `function` of this scalar."""
-        return self._call(function)
+        return self._call(function if self.format is FLOAT64 else f"{function}f", *others)
 
     def _call(self, function: str, *others: Real) -> Real:
         kind = self.value.type
@@ -449,43 +453,9 @@ def _llvm(name: str) -> Callable[..., Real]:
     return lambda x, *others: x.call(f"llvm.{name}", *others)
 
 
-def _integer_sign(builder: ir.IRBuilder, signed: bool, x: ir.Value) -> ir.Value:
-    zero = x.type(0)
-    positive = builder.zext(builder.icmp_unsigned("!=", x, zero), x.type)
-    return builder.select(builder.icmp_signed("<", x, zero), x.type(-1), positive) if signed else positive
-
-
-def _integer_abs(builder: ir.IRBuilder, signed: bool, x: ir.Value) -> ir.Value:
-    return builder.select(builder.icmp_signed("<", x, x.type(0)), builder.neg(x), x) if signed else x
-
-
-def _integer_choice(relation: str) -> Callable[..., ir.Value]:
-    """Return the emitter of ``x if x <relation> y else y``."""
-
-    def emit(builder: ir.IRBuilder, signed: bool, x: ir.Value, y: ir.Value) -> ir.Value:
-        compare = builder.icmp_signed if signed else builder.icmp_unsigned
-        return builder.select(compare(relation, x, y), x, y)
-
-    return emit
-
-
-def _same(builder: ir.IRBuilder, signed: bool, x: ir.Value) -> ir.Value:
-    return x
-
-
-def _never(builder: ir.IRBuilder, signed: bool, x: ir.Value) -> ir.Value:
-    return ir.IntType(1)(0)
-
-
-def _integer_power(x: int, y: int) -> int:
-    """Return ``x**y`` by repeated squaring; 0 for the negative `y` that NumPy refuses."""
-    result = 1 if y >= 0 else 0
-    while y > 0:
-        if y & 1:
-            result *= x
-        x *= x
-        y >>= 1
-    return result
+def _libm(name: str) -> Callable[..., Real]:
+    """Return the emitter of a call of libm's `name`."""
+    return lambda x, *others: x.libm(name, *others)
 
 
 # ------------------------------------------------------------------- the functions of a kernel's text
@@ -547,6 +517,33 @@ def _binary(name: str, emit: Callable[..., Any], integer: Any = None) -> Any:
     return intrinsic(function)
 
 
+def _in_float64(name: str, compute: Callable[..., float]) -> Any:
+    """Return the numba function that a Python function of float64 describes; a parameter may come first."""
+    arity = compute.__code__.co_argcount
+    called = (lambda x: compute(x)) if arity == 1 else (lambda x, y: compute(x, y))
+
+    def call(kinds: tuple[types.Type, ...]) -> Any:
+        common = _real(kinds[-1])
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+            wide = [context.cast(builder, value, common, types.float64) for value in values]
+            signature = types.float64(*[types.float64] * arity)
+            result = context.compile_internal(builder, called, signature, wide)
+            return context.cast(builder, result, types.float64, common)
+
+        return common(*[common] * arity), generate
+
+    def unary(typingctx: Any, x: types.Type) -> Any:
+        return call((x,))
+
+    def binary(typingctx: Any, x: types.Type, y: types.Type) -> Any:
+        return call((x, y))
+
+    function = unary if arity == 1 else binary
+    function.__name__ = name
+    return intrinsic(function)
+
+
 @intrinsic
 def _where(typingctx: Any, condition: types.Type, x: types.Type, y: types.Type) -> Any:
     """Return `x` if `condition` is not zero, else `y`, in the type that holds both."""
@@ -558,37 +555,80 @@ def _where(typingctx: Any, condition: types.Type, x: types.Type, y: types.Type) 
     return common(types.boolean, common, common), generate
 
 
+def _integers(name: str, integer: Callable[..., ir.Value]) -> Any:
+    """Return the numba function of two integers that `integer` describes; of floats it is numba's own."""
+    operator = {"floor_divide": floordiv, "remainder": mod}[name]
+
+    def function(typingctx: Any, x: types.Type, y: types.Type) -> Any:
+        common = typingctx.unify_types(x, y)
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+            if isinstance(common, types.Integer):
+                return integer(builder, common.signed, *values)
+            return context.get_function(operator, signature)(builder, values)
+
+        return common(common, common), generate
+
+    function.__name__ = name
+    return intrinsic(function)
+
+
 @intrinsic
-def _power(typingctx: Any, x: types.Type, y: types.Type) -> Any:
-    """Return ``x**y``: libm's for floats, repeated squaring for integers."""
+def _modular_power(typingctx: Any, x: types.Type, y: types.Type) -> Any:
+    """Return ``x**y`` of integers modulo the range of their type, `y` read as unsigned."""
     common = typingctx.unify_types(x, y)
-    if not isinstance(common, types.Integer):
-        return _typed(typingctx, (x, y), _llvm("pow"), None, None)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
-        return context.compile_internal(builder, _integer_power, signature, values)
+        # The lowest bits of a product follow from the lowest bits of its factors, whatever their signs.
+        wide = [context.cast(builder, value, common, types.uint64) for value in values]
+        power = context.compile_internal(
+            builder, integers.power, types.uint64(types.uint64, types.uint64), wide
+        )
+        return context.cast(builder, power, types.uint64, common)
 
     return common(common, common), generate
 
 
 NAMESPACE: dict[str, Any] = {
-    "abs": _unary("abs", _llvm("fabs"), _integer_abs),
-    "ceil": _unary("ceil", _llvm("ceil"), _same),
+    "abs": _unary("abs", _llvm("fabs"), integers.absolute),
+    "arccos": _unary("arccos", _libm("acos")),
+    "arccosh": _unary("arccosh", _libm("acosh")),
+    "arcsin": _unary("arcsin", _libm("asin")),
+    "arcsinh": _unary("arcsinh", _libm("asinh")),
+    "arctan": _unary("arctan", _libm("atan")),
+    "arctan2": _binary("arctan2", _libm("atan2")),
+    "arctanh": _unary("arctanh", _libm("atanh")),
+    "ceil": _unary("ceil", _llvm("ceil"), integers.same),
     "cos": _unary("cos", _llvm("cos")),
+    "cosh": _unary("cosh", _libm("cosh")),
     "erf": _unary("erf", emit_erf),
+    "erfc": _unary("erfc", _libm("erfc")),
     "exp": _unary("exp", emit_exp),
+    "exp2": _unary("exp2", _llvm("exp2")),
     "expm1": _unary("expm1", emit_expm1),
-    "floor": _unary("floor", _llvm("floor"), _same),
-    "isinf": _unary("isinf", emit_isinf, _never, types.boolean),
-    "isnan": _unary("isnan", Real.is_nan, _never, types.boolean),
+    "floor": _unary("floor", _llvm("floor"), integers.same),
+    "floor_divide": _integers("floor_divide", integers.floor_divide),
+    "gamma": _unary("gamma", _libm("tgamma")),
+    "gammaln": _unary("gammaln", _libm("lgamma")),
+    "invert": _unary("invert", Real.bits, integers.complement),
+    "isinf": _unary("isinf", emit_isinf, integers.never, types.boolean),
+    "isnan": _unary("isnan", Real.is_nan, integers.never, types.boolean),
     "log": _unary("log", emit_log),
+    "log10": _unary("log10", _llvm("log10")),
     "log1p": _unary("log1p", emit_log1p),
-    "maximum": _binary("maximum", _llvm("maximum"), _integer_choice(">")),
-    "minimum": _binary("minimum", _llvm("minimum"), _integer_choice("<")),
-    "power": _power,
-    "sign": _unary("sign", emit_sign, _integer_sign),
+    "log2": _unary("log2", _llvm("log2")),
+    "maximum": _binary("maximum", _llvm("maximum"), integers.choice(">")),
+    "minimum": _binary("minimum", _llvm("minimum"), integers.choice("<")),
+    "modular_power": _modular_power,
+    "remainder": _integers("remainder", integers.remainder),
+    "rint": _unary("rint", _llvm("rint")),
+    "sign": _unary("sign", emit_sign, integers.sign),
     "sin": _unary("sin", _llvm("sin")),
+    "sinh": _unary("sinh", _libm("sinh")),
     "sqrt": _unary("sqrt", _llvm("sqrt")),
+    "tan": _unary("tan", _libm("tan")),
     "tanh": _unary("tanh", emit_tanh),
+    "trunc": _unary("trunc", _llvm("trunc")),
     "where": _where,
+    **{name: _in_float64(name, function) for name, function in special.FUNCTIONS.items()},
 }

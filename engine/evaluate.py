@@ -156,5 +156,5 @@ def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) 
                     f"{op_name(node.op).lower()}: in dimension {axis} {x!r} has {mine}, not {theirs}",
                     expected="equal extents: a dimension broadcasts only when it is 1 in the type",
                     actual=" and ".join(str(each) for each in types),
-                    fix="declare it as a row or a col, or insert the axis with dimshuffle('x', ...)",
+                    fix=f"write addbroadcast(x, {axis}); or declare a row or a col, or dimshuffle('x', ...)",
                 )

@@ -73,11 +73,26 @@ class TensorOperators:
     def __rpow__(self, other: Any) -> Variable:
         return ops.pow(other, self)
 
+    def __divmod__(self, other: Any) -> tuple[Variable, Variable]:
+        return ops.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> tuple[Variable, Variable]:
+        return ops.divmod(other, self)
+
     def __neg__(self) -> Variable:
         return ops.neg(self)
 
     def __abs__(self) -> Variable:
         return ops.abs_(self)
+
+    def __floor__(self) -> Variable:
+        return ops.floor(self)
+
+    def __ceil__(self) -> Variable:
+        return ops.ceil(self)
+
+    def __trunc__(self) -> Variable:
+        return ops.trunc(self)
 
     def __lt__(self, other: Any) -> Variable:
         return ops.lt(self, other)
@@ -94,11 +109,20 @@ class TensorOperators:
     def __and__(self, other: Any) -> Variable:
         return ops.and_(self, other)
 
+    def __rand__(self, other: Any) -> Variable:
+        return ops.and_(other, self)
+
     def __or__(self, other: Any) -> Variable:
         return ops.or_(self, other)
 
+    def __ror__(self, other: Any) -> Variable:
+        return ops.or_(other, self)
+
     def __xor__(self, other: Any) -> Variable:
         return ops.xor(self, other)
+
+    def __rxor__(self, other: Any) -> Variable:
+        return ops.xor(other, self)
 
     def __invert__(self) -> Variable:
         return ops.invert(self)
@@ -151,6 +175,34 @@ class TensorOperators:
     def astype(self, dtype: str) -> Variable:
         """Return the elements in another dtype."""
         return ops.cast(self, dtype)
+
+    def clip(self, a_min: Any, a_max: Any) -> Variable:
+        """Return the elements between two bounds: see `arignote.tensor.clip`."""
+        return ops.clip(self, a_min, a_max)
+
+    def round(self, mode: str | None = None) -> Variable:
+        """Return the nearest whole numbers: see `arignote.tensor.round`."""
+        return ops.round(self, mode)
+
+    def trunc(self) -> Variable:
+        """Return the elements without their fractions."""
+        return ops.trunc(self)
+
+    @property
+    def real(self) -> Variable:
+        """The real part: the variable itself."""
+        return ops.real(self)
+
+    @property
+    def imag(self) -> Variable:
+        """The imaginary part: zeros."""
+        return ops.imag(self)
+
+    def conj(self) -> Variable:
+        """Return the complex conjugate: the variable itself."""
+        return ops.conj(self)
+
+    conjugate = conj
 
     def dot(self, other: Any) -> Variable:
         """Return the matrix product with `other`."""

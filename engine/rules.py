@@ -109,14 +109,14 @@ def neutral_operand(node: Apply) -> Variable | None:
     return _stands_for(y, node) if _is_filled_with(x, neutral) else None
 
 
-@rule(e.TrueDiv, e.Sub, e.Pow, keeps="rounding")
+@rule(e.TrueDiv, e.Sub, e.Pow, e.IntPow, keeps="rounding")
 def neutral_second_operand(node: Apply) -> Variable | None:
     """X / 1 = x, x - 0 = x, x ** 1 = x."""
     x, y = node.inputs
     return _stands_for(x, node) if _is_filled_with(y, 0 if isinstance(node.op, e.Sub) else 1) else None
 
 
-@rule(e.Pow, keeps="rounding")
+@rule(e.Pow, e.IntPow, keeps="rounding")
 def square(node: Apply) -> Variable | None:
     """X ** 2 = sqr(x)."""
     x, y = node.inputs

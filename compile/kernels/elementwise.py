@@ -64,6 +64,14 @@ def expression(op: Elementwise, arguments: Sequence[str], dtypes: Sequence[str])
     }
 
     class Typed(ast.NodeTransformer):
+        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+            self.generic_visit(node)
+            return _called(node, [node.left, node.right])
+
+        def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+            self.generic_visit(node)
+            return _called(node, [node.operand])
+
         def visit_Name(self, node: ast.Name) -> ast.expr:
             return ast.parse(named.get(node.id, node.id), mode="eval").body
 
@@ -72,6 +80,18 @@ def expression(op: Elementwise, arguments: Sequence[str], dtypes: Sequence[str])
 
     tree = Typed().visit(ast.parse(op.formula, mode="eval"))
     return f"{op.output_dtype(dtypes)}({ast.unparse(tree)})"
+
+
+#: Operators whose meaning for whole numbers is not numba's.
+FUNCTION_OF: Mapping[type[ast.AST], str] = {
+    ast.FloorDiv: "floor_divide", ast.Mod: "remainder", ast.Invert: "invert",
+}  # fmt: skip
+
+
+def _called(node: ast.BinOp | ast.UnaryOp, operands: list[ast.expr]) -> ast.expr:
+    """Return an operation as the call of its function, if it has one."""
+    name = FUNCTION_OF.get(type(node.op))
+    return node if name is None else ast.Call(ast.Name(name, ast.Load()), operands, [])
 
 
 def emit_loop(

@@ -193,16 +193,48 @@ def test_functions_of_integers_are_floats(dtype, result):
     assert ("double" in code("exp(x)", dtype, result)) == (float_type == types.float64)
 
 
-def test_power():
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder"])
+def test_quotients_of_integers(name, dtype):
     generator = np.random.default_rng(3)
-    for dtype, rtol in (("float32", 2e-7), ("float64", 2e-15)):
-        x, y = np.exp(generator.normal(size=999)).astype(dtype), generator.normal(size=999).astype(dtype)
-        x[:3], y[:3] = [-2, -2, 0], [3, 0.5, -1]
-        with np.errstate(all="ignore"):
-            np.testing.assert_allclose(evaluate("power(x, y)", x, y), np.power(x, y), rtol=rtol)
-    for dtype in ("int32", "int64", "uint8"):
-        x, y = np.array([2, 3, 0, 1, 5, 0]).astype(dtype), np.array([7, 4, 0, 9, 1, 3]).astype(dtype)
-        np.testing.assert_array_equal(evaluate("power(x, y)", x, y), np.power(x, y))
+    words = generator.integers(0, 256, (2, 999, np.dtype(dtype).itemsize), np.uint8)
+    x, y = words.view(dtype).reshape(2, -1)
+    y[::7] >>= np.array(8 * y.itemsize - 3, dtype)  # small divisors, among them 0 and -1
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(evaluate(f"{name}(x, y)", x, y), getattr(np, name)(x, y))
+    assert {0, np.array(-1).astype(dtype)} <= {*y}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+def test_power_of_integers_wraps(dtype):
+    x, y = (each.ravel().astype(dtype) for each in np.meshgrid(range(-7, 8), range(30)))
+    np.testing.assert_array_equal(evaluate("modular_power(x, y)", x, y), np.power(x, y))
+
+
+SPECIAL_FUNCTIONS = {  # of SciPy, and where it is compared
+    "erfinv": (scipy.special.erfinv, np.concatenate([np.linspace(-1, 1, 9999), 10.0 ** -np.arange(308)])),
+    "erfcinv": (scipy.special.erfcinv, np.concatenate([np.linspace(0, 2, 9999), 10.0 ** -np.arange(305)])),
+    "gamma": (scipy.special.gamma, np.linspace(-20.03, 171, 9999)),
+    "gammaln": (scipy.special.gammaln, np.linspace(-20.03, 1e3, 9999)),
+    **{
+        f"polygamma {n}": (functools.partial(scipy.special.polygamma, n), np.linspace(-20.03, 200, 9999))
+        for n in range(5)
+    },
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", SPECIAL_FUNCTIONS)
+def test_special_functions_are_scipys(name, dtype):
+    function, x = SPECIAL_FUNCTIONS[name]
+    x = np.append(x, [np.nan, np.inf, -0.0, 0, 1, 2, -1, -2]).astype(dtype)
+    name, *order = name.split()
+    order = f"{order[0]} * one, " if order else ""
+    with np.errstate(all="ignore"):
+        expected = function(x.astype("float64")).astype(dtype)
+    # Near a zero what counts is the error of the terms; both sides err by some units.
+    error = 1e-6 if dtype == "float32" else 2e-13
+    np.testing.assert_allclose(evaluate(f"{name}({order}x)", x), expected, rtol=error, atol=error)
 
 
 def test_where():

@@ -303,9 +303,19 @@ def test_bias_that_does_not_broadcast(raises, mode):
         "in dimension 0 b has 1, not 4",
         "only when it is 1 in the type",
         "float32(4, 3) and float32(1, 3)",
-        "dimshuffle('x', ...)",
+        "addbroadcast(x, 0)",
         call=lambda: f(np.zeros((4, 3), "float32"), np.zeros((1, 3), "float32")),
     )
+
+
+def test_arithmetic_that_bools_and_floats_do_not_have(raises):
+    yes, x = T.eq(T.fvector("x"), 1), T.fvector("x")
+    raises(DTypeError, "yes - yes", "sub of bools", "numbers", "bool, bool", "x ^ y", call=lambda: yes - yes)
+    raises(DTypeError, "-yes", "neg of bools", "write ~x", call=lambda: -yes)
+    raises(DTypeError, "~x", "invert", "bools or integers", "float32", call=lambda: ~x)
+    raises(DTypeError, None, "`mode`", "'half_to_even'", "'up'", call=lambda: T.round(x, "up"))
+    with pytest.raises(TypeError, match=r"clip takes 3 operand\(s\), 2 given"):
+        T.clip(x, 1)
 
 
 def test_extents_that_do_not_fit_while_building(raises):

@@ -14,9 +14,16 @@ from arignote.engine.ops import (
     relu,
     separable_conv2d,
     separable_conv3d,
+    elu,
+    hard_sigmoid,
+    logsoftmax,
+    relu,
+    selu,
     sigmoid,
     softmax,
     softplus,
+    softsign,
+    ultra_fast_sigmoid,
 )
 
 from . import abstract_conv, bn, conv, neighbours
@@ -39,7 +46,14 @@ __all__ = [
     "relu",
     "separable_conv2d",
     "separable_conv3d",
+    "elu",
+    "hard_sigmoid",
+    "logsoftmax",
+    "relu",
+    "selu",
     "sigmoid",
     "softmax",
     "softplus",
+    "softsign",
+    "ultra_fast_sigmoid",
 ]
