@@ -47,8 +47,8 @@ def _digamma(x: float) -> float:
         return copysign(inf, -x)
     result = 0.0
     if x < 0:
-        r = x - floor(x)
-        if not r > 0:  # a pole from both sides; or no number
+        r = x - floor(x + 0.5)
+        if r == 0 or r != r:  # a pole from both sides; or no number
             return nan
         result = -pi / tan(pi * r)
         x = 1 - x

@@ -199,10 +199,10 @@ def test_quotients_of_integers(name, dtype):
     generator = np.random.default_rng(3)
     words = generator.integers(0, 256, (2, 999, np.dtype(dtype).itemsize), np.uint8)
     x, y = words.view(dtype).reshape(2, -1)
-    y[::7] >>= np.array(8 * y.itemsize - 3, dtype)  # small divisors, among them 0 and -1
+    y[::7] >>= np.array(8 * y.itemsize - 3, dtype)  # small divisors
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(evaluate(f"{name}(x, y)", x, y), getattr(np, name)(x, y))
-    assert {0, np.array(-1).astype(dtype)} <= {*y}
+    assert ({0} if dtype.startswith("u") else {0, -1}) <= set(y.tolist())
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
