@@ -124,8 +124,7 @@ from arignote.engine.ops import (
 )
 from arignote.engine.types import TensorType
 
-from . import nlinalg, nnet, shared_randomstreams, signal, slinalg
-from . import nnet, shared_randomstreams, signal, xlogx
+from . import nlinalg, nnet, shared_randomstreams, signal, slinalg, xlogx
 
 as_tensor_variable = as_variable
 constant = Constant
