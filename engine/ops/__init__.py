@@ -144,7 +144,7 @@ from arignote.engine.ops.pooling import (
     pool_3d,
 )
 from arignote.engine.ops.random import RandomStreams
-from arignote.engine.ops.reduce import all, any, argmax, max, mean, min, prod, sum
+from arignote.engine.ops.reduce import argmax, max, min, prod, sum
 from arignote.engine.ops.shape import (
     alloc,
     arange,
@@ -166,6 +166,7 @@ from arignote.engine.ops.softmax import (
     softmax,
 )
 from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
+from arignote.engine.ops.statistics import all, any, mean
 
 __all__ = [
     "RandomStreams",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.elementwise import cast, eq, neq, switch, true_div
+from arignote.engine.ops.elementwise import cast, eq, switch
 from arignote.engine.ops.shape import dimshuffle, extents
 from arignote.engine.types import TensorType
 
@@ -32,7 +31,7 @@ class Reduction(Op):
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         (kind,) = types
-        if not self.has_neutral and builtins.any(kind.shape[axis] == 0 for axis in self.axes):
+        if not self.has_neutral and any(kind.shape[axis] == 0 for axis in self.axes):
             raise ShapeError(
                 f"{type(self).__name__.lower()} over an axis without elements",
                 expected="elements",
@@ -149,10 +148,10 @@ def normalize_axes(axis: Axis | Variable, ndim: int, name: str) -> tuple[int, ..
     if axis is None:
         return tuple(range(ndim))
     axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
-    if not builtins.all(isinstance(entry, int | np.integer) for entry in axes):
+    if not all(isinstance(entry, int | np.integer) for entry in axes):
         raise DTypeError(f"{name}: axis", expected="integers", actual=repr(axis))
     result = sorted(int(entry) + ndim if entry < 0 else int(entry) for entry in axes)
-    if len(set(result)) < len(result) or builtins.any(not 0 <= entry < ndim for entry in result):
+    if len(set(result)) < len(result) or any(not 0 <= entry < ndim for entry in result):
         raise ShapeError(
             f"{name}: axis", expected=f"different axes from {-ndim} to {ndim - 1}", actual=repr(axis)
         )
@@ -238,48 +237,6 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the minimum over axes (by default all); NaN if there is one."""
     return _reduce(Min, as_variable(x), axis, keepdims, "min")
-
-
-def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-    """Return the mean over axes (by default all); that of integers is float64, of no elements NaN.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> float(mean(np.array([1, 2])).eval())
-    1.5
-    """
-    x = as_variable(x)
-    axes = normalize_axes(axis, x.ndim, "mean")
-    total = sum(x, axes, dtype, keepdims)
-    count: Variable = as_variable(1)
-    for axis_ in axes:
-        count = count * extents(x)[axis_]
-    return true_div(total, cast(count, "float32" if total.dtype == "float32" else "float64"))
-
-
-def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return whether any element over axes (by default all) is not 0; of no elements none is.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> any([[0, 2], [0, 0]], axis=1).eval()
-    array([ True, False])
-    """
-    return neq(sum(neq(x, 0), axis, keepdims=keepdims), 0)
-
-
-def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return whether all elements over axes (by default all) are not 0; of no elements all are.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> all([[1, 2], [0, 2]], axis=1).eval()
-    array([ True, False])
-    """
-    return eq(sum(eq(x, 0), axis, keepdims=keepdims), 0)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:

@@ -242,6 +242,6 @@ def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
     >>> allclose([1.0, 1.1], 1.0).eval()
     array(False)
     """
-    from arignote.engine.ops.reduce import all
+    from arignote.engine.ops.statistics import all
 
     return all(isclose(x, y, rtol, atol, equal_nan))
