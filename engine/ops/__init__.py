@@ -165,8 +165,8 @@ from arignote.engine.ops.softmax import (
     logsoftmax,
     softmax,
 )
-from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
 from arignote.engine.ops.statistics import all, any, mean
+from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
 
 __all__ = [
     "RandomStreams",
@@ -243,9 +243,9 @@ __all__ = [
     "ge",
     "getitem",
     "gt",
-    "images2neibs",
     "hard_sigmoid",
     "imag",
+    "images2neibs",
     "int_div",
     "inv",
     "invert",
