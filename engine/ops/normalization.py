@@ -15,9 +15,9 @@ from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.elementwise import cast, sqr, sqrt, true_div
 from arignote.engine.ops.pooling import pool_2d
-from arignote.engine.ops.reduce import mean as mean_of
 from arignote.engine.ops.reduce import normalize_axes
 from arignote.engine.ops.shape import dimshuffle, extents, product, reshape
+from arignote.engine.ops.statistics import mean as mean_of
 
 LEAST_EPSILON = 1e-5
 
