@@ -189,6 +189,7 @@ _MODULES = (
     "dot",
     "elementwise",
     "index",
+    "join",
     "neighbours",
     "pool",
     "random",

@@ -1,8 +1,9 @@
 """From a graph with open shapes to one whose extents are all numbers.
 
 At a call, integers decide shapes: the extents of the arguments, and integer scalars such as the `i` of
-``x[i * B : (i + 1) * B]``. `Shapes` resolves them, without computing any array, into a key; a graph is
-specialised once for each key. What stays open in it are offsets: where a slice begins.
+``x[i * B : (i + 1) * B]``. `Shapes` resolves them into a key, by following nothing but integer scalars and
+vectors of a few integers; a graph is specialised once for each key. What stays open in it are offsets: where
+a slice begins.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import numpy as np
 from arignote.engine.errors import GraphError
 from arignote.engine.evaluate import infer_into
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
-from arignote.engine.ops.index import Subtensor, SubtensorGradient
-from arignote.engine.ops.shape import ARange, ShapeOf
+from arignote.engine.ops.index import Indexing
+from arignote.engine.ops.shape import ARange, ShapeOf, is_short
 from arignote.engine.origin import inherit
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import SHAPES
 from arignote.engine.types import TensorType
 
 #: Ops whose shape inputs say more than a shape: where something begins.
-_OFFSETS = (Subtensor, SubtensorGradient, ARange)
+_OFFSETS = (Indexing, ARange)
 
 
 #: The tag that keeps, in a specialised graph, what the open graph knew of a variable's shape.
@@ -73,7 +74,8 @@ class Specialized:
 
 
 Known = dict[Variable, TensorType]
-Integers = dict[Variable, int]
+#: Numbers for scalars, arrays for short vectors.
+Integers = dict[Variable, Any]
 
 
 class Shapes:
@@ -87,9 +89,16 @@ class Shapes:
     def __init__(self, outputs: Sequence[Variable]) -> None:
         self.outputs = list(outputs)
         self.nodes = walk(outputs)
-        #: Integer scalars that depend on the values of integer arguments.
+        #: Short integers that depend on the values of integer arguments.
         self.from_arguments: set[Variable] = set()
         self.open = self._nodes_that_integers_size()
+        # The steps of slices decide how their views lie in memory.
+        self.steps = [
+            node.inputs[place]
+            for node in self.open
+            if isinstance(node.op, Indexing)
+            for place in node.op.step_places
+        ]
         needed = [node.inputs[place] for node in self.open for place in node.shape_places]
         self.prologue = walk([*needed, *(out for node in self.open for out in node.outputs)])
         found = (x for node in self.prologue for x in node.inputs)
@@ -97,7 +106,7 @@ class Shapes:
         self.roots = [
             x for x in dict.fromkeys([*found, *needed]) if x.owner is None and not isinstance(x, Constant)
         ]
-        self.scalars = {x for x in self.roots if _is_argument(x)}
+        self.followed = {x for x in self.roots if _is_argument(x)}
 
     def _nodes_that_integers_size(self) -> list[Apply]:
         """Return the nodes whose shape inputs depend on integer arguments; collect what does."""
@@ -109,7 +118,7 @@ class Shapes:
             places = node.shape_places
             if any(_is_argument(node.inputs[p]) or node.inputs[p] in from_arguments for p in places):
                 result.append(node)
-            if all(out.ndim == 0 and out.type.is_integer for out in node.outputs) and any(
+            if all(map(is_short, node.outputs)) and any(
                 _is_argument(x) or x in from_arguments for x in node.inputs
             ):
                 from_arguments.update(node.outputs)
@@ -123,7 +132,7 @@ class Shapes:
         types : dict
             The concrete types of `roots`; those of the prologue's variables are added.
         integers : dict
-            The values of `scalars`; those that follow from them are added.
+            The values of `followed`; those that follow from them are added.
 
         Raises
         ------
@@ -132,7 +141,8 @@ class Shapes:
         """
         for node in self.prologue:
             _infer(node, types, integers)
-        return tuple(types[out].shape for node in self.open for out in node.outputs)
+        shapes = [types[out].shape for node in self.open for out in node.outputs]
+        return (*shapes, *(integers[step] for step in self.steps))
 
     def specialize(self, types: Known, integers: Integers) -> Specialized:
         """Return the graph for the shapes that `resolve` has seen.
@@ -166,8 +176,8 @@ class Shapes:
                     x = node.inputs[place]
                     if isinstance(x, Constant):
                         continue
-                    # A bound is given by each call; an extent is as this specialisation has it.
-                    is_bound = isinstance(op, _OFFSETS)
+                    # A bound is given by each call; an extent or a step is as this specialisation has it.
+                    is_bound = isinstance(op, _OFFSETS) and x not in self.steps
                     inputs[place] = stand_in(x) if is_bound else Constant(np.asarray(integers[x], "int64"))
                 if isinstance(op, _OFFSETS):
                     op = Sized(op, tuple(types[out] for out in node.outputs))
@@ -177,16 +187,20 @@ class Shapes:
                 new.name = old.name
                 setattr(new.tag, PROMISED, old.static_shape)
                 is_fixed = old in integers and old not in self.from_arguments
-                mapping[old] = Constant(np.asarray(integers[old], old.dtype)) if is_fixed else new
+                mapping[old] = Constant(_array(old, integers)) if is_fixed else new
         return Specialized(rewrite([mapping[x] for x in self.outputs], SHAPES), sources)
 
 
 def _is_argument(x: Variable) -> bool:
-    return x.owner is None and not isinstance(x, Constant) and x.ndim == 0 and x.type.is_integer
+    return x.owner is None and not isinstance(x, Constant) and is_short(x)
+
+
+def _array(x: Variable, integers: Integers) -> np.ndarray:
+    return np.asarray(integers[x], x.dtype)
 
 
 def _infer(node: Apply, types: Known, integers: Integers) -> None:
-    """Add a node's output types, and its value where it is an integer that is known."""
+    """Add a node's output types, and its values where they are short integers that are known."""
     for place in node.shape_places:
         x = node.inputs[place]
         if integers.get(x) is None and not isinstance(x, Constant):

@@ -24,8 +24,7 @@ from arignote.compile.specialize import Shapes
 from arignote.engine.evaluate import perform
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, graph_inputs, walk
 from arignote.engine.ops.control import IfElse
-from arignote.engine.ops.elementwise import Elementwise
-from arignote.engine.ops.shape import ShapeOf
+from arignote.engine.ops.shape import ShapeOf, is_short
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
@@ -92,7 +91,11 @@ class Native:
         shapes = self._shapes
         integers: dict[Variable, int] = {}
         if shapes.prologue:
-            integers = {x: int(arrays[place]) for place, x in self._roots if x in shapes.scalars}
+            integers = {
+                x: arrays[place] if x.ndim else int(arrays[place])
+                for place, x in self._roots
+                if x in shapes.followed
+            }
             types = {x: TensorType(x.dtype, arrays[place].shape) for place, x in self._roots}
             key += shapes.resolve(types, integers)
         executable = self._executables.get(key)
@@ -313,15 +316,16 @@ class _Levels:
                 self._resolved[x] = self._known_from(node, x)
 
     def _known(self, x: Variable) -> int:
-        return self._resolved.get(x, 0)
+        """Return the first stage in which an integer is known beforehand: an array given is, in the next."""
+        return self._resolved.get(x, 0 if is_short(x) else 1)
 
     def _known_from(self, node: Apply, x: Variable) -> int:
         """Return the first stage in which an output is known before its native program runs."""
         available = self.available[x]
-        if not is_native(node.op):
-            return available
         if isinstance(node.op, ShapeOf):
             return available
-        if isinstance(node.op, Elementwise) and x.ndim == 0 and x.type.is_integer:
-            return min(available + 1, max(available, *map(self._known, node.inputs)))
-        return available + 1
+        if not is_short(x):
+            return available + 1
+        if not is_native(node.op):
+            return available
+        return min(available + 1, max([available, *map(self._known, node.inputs)]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError, describe
 from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
-from arignote.engine.ops.shape import ShapeOf
+from arignote.engine.ops.shape import ShapeOf, is_short
 from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 
@@ -108,8 +109,8 @@ def infer_concrete(
     return result
 
 
-def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Variable, int]) -> None:
-    """Add a node's output types to those of its inputs, and its value where it is an integer that is known.
+def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Variable, Any]) -> None:
+    """Add a node's output types to those of its inputs, and its values where it is short and they are known.
 
     Parameters
     ----------
@@ -117,13 +118,13 @@ def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Va
     types : dict
         Of all its inputs but constants.
     integers : dict
-        The values of those integer scalars that are known.
+        What is known of values that may decide shapes: numbers for scalars, arrays for short vectors.
     """
     for x in node.inputs:
         if isinstance(x, Constant) and x not in types:
             types[x] = x.type
-            if x.ndim == 0 and x.type.is_integer:
-                integers[x] = int(x.value)
+            if is_short(x):
+                integers[x] = x.value if x.ndim else int(x.value)
     out = node.outputs[0]
     if out in types:
         return
@@ -133,19 +134,19 @@ def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Va
         if extent is not None:
             integers[out] = extent
         return
-    values = [integers.get(x) for x in node.inputs]
-    known = [value for value in values if value is not None]
-    if (
-        out.ndim == 0
-        and out.type.is_integer
-        and isinstance(node.op, Elementwise)
-        and len(known) == len(values)
-    ):
-        types[out], integers[out] = out.type, node.op.of_integers(known, out.dtype)
+    known = bool(node.inputs) and all(x in integers for x in node.inputs)
+    values = [integers.get(x) if x.ndim == 0 else None for x in node.inputs]
+    if known and out.ndim == 0 and out.type.is_integer and isinstance(node.op, Elementwise):
+        numbers = [integers[x] for x in node.inputs]
+        types[out], integers[out] = out.type, node.op.of_integers(numbers, out.dtype)
         return
     types.update(
         zip(node.outputs, infer_concrete(node, [types[x] for x in node.inputs], values), strict=True)
     )
+    if known and all(map(is_short, node.outputs)):
+        arrays = [np.asarray(integers[x], x.dtype) for x in node.inputs]
+        for x, result in zip(node.outputs, node.op.perform(*arrays), strict=True):
+            integers[x] = result if x.ndim else int(result)
 
 
 def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) -> None:

@@ -273,9 +273,9 @@ def as_variable(x: Any, name: str | None = None) -> Variable:
     if isinstance(x, Variable):
         return x
     if isinstance(x, list | tuple) and any(isinstance(entry, Variable) for entry in x):
-        from arignote.engine.ops.shape import stack
+        from arignote.engine.ops.join import stacklists
 
-        return stack(list(x))
+        return stacklists(x)
     return Constant(x, name=name)
 
 

@@ -72,11 +72,11 @@ class InnerGraph:
     @cached_property
     def sizing(self) -> frozenset[Variable]:
         """The inputs that are integer scalars and decide a shape inside, other than by their data."""
-        from arignote.engine.ops.elementwise import Elementwise
+        from arignote.engine.ops.shape import is_short
 
         deciding = {node.inputs[place] for node in self.nodes for place in node.shape_places}
         for node in reversed(self.nodes):
-            if isinstance(node.op, Elementwise) and node.outputs[0] in deciding:
+            if node.outputs[0] in deciding and all(map(is_short, node.inputs)):
                 deciding.update(node.inputs)
         return frozenset(x for x in self.inputs if x in deciding and x.ndim == 0 and x.type.is_integer)
 

@@ -28,6 +28,12 @@ Axis = int | Sequence[int] | None
 class TensorOperators:
     """What can be done with a variable: arithmetic, comparison, reshaping, indexing, reductions."""
 
+    if TYPE_CHECKING:
+
+        @property
+        def static_shape(self) -> tuple[int | None, ...]:  # noqa: D102 - it is a variable's
+            ...
+
     __array_priority__ = 1000  # NumPy arrays on the left leave the operation to us
     __array_ufunc__ = None
 
@@ -130,12 +136,26 @@ class TensorOperators:
     def __getitem__(self, index: Any) -> Variable:
         return ops.getitem(self, index)
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"{self!r} is symbolic, and never changes: write y = set_subtensor({self!r}[index], value), "
+            "or inc_subtensor for +="
+        )
+
     def __len__(self) -> int:
-        # Without this, iteration and `list(x)` would ask for x[0], x[1], ... forever.
-        raise TypeError(f"the length of {self!r} is not known before it has a value; use {self!r}.shape[0]")
+        known = self.static_shape[0] if self.static_shape else None
+        if known is None:
+            raise TypeError(
+                f"the length of {self!r} is not known before it has a value; use {self!r}.shape[0]"
+            )
+        return known
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} is symbolic: iterate over its index with arange, or over a value")
+        if not self.static_shape or self.static_shape[0] is None:
+            raise TypeError(
+                f"{self!r} is symbolic, and its length is not known: scan over it, or iterate over a value"
+            )
+        return (self[i] for i in range(self.static_shape[0]))
 
     @property
     def shape(self) -> Variable:
@@ -163,6 +183,54 @@ class TensorOperators:
     def flatten(self, ndim: int = 1) -> Variable:
         """Join the last axes: see `arignote.tensor.flatten`."""
         return ops.flatten(self, ndim)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Variable:
+        """Exchange two axes."""
+        return ops.swapaxes(self, axis1, axis2)
+
+    def squeeze(self) -> Variable:
+        """Drop the axes that are 1 in the type."""
+        return ops.squeeze(self)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Variable:
+        """Repeat elements: see `arignote.tensor.repeat`."""
+        return ops.repeat(self, repeats, axis)
+
+    def diagonal(self, offset: Any = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+        """Return the diagonals over two axes: see `arignote.tensor.diagonal`."""
+        return ops.diagonal(self, offset, axis1, axis2)
+
+    def fill(self, value: Any) -> Variable:
+        """Return an array of the same shape filled with a value."""
+        return ops.fill(self, value)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Variable:
+        """Return elements along an axis: see `arignote.tensor.take`."""
+        return ops.take(self, indices, axis, mode)
+
+    def choose(self, choices: Any, out: None = None, mode: str = "raise") -> Variable:
+        """Return for each element that of the array it names: see `arignote.tensor.choose`."""
+        return ops.choose(self, choices, out, mode)
+
+    def compress(self, x: Any, axis: int | None = None) -> Variable:
+        """Return what of `x` stands where this is true: see `arignote.tensor.compress`."""
+        return ops.compress(self, x, axis)
+
+    def nonzero_values(self) -> Variable:
+        """Return the elements that are not zero."""
+        return ops.nonzero_values(self)
+
+    def zeros_like(self, dtype: str | None = None) -> Variable:
+        """Return zeros of the same shape."""
+        return ops.zeros_like(self, dtype)
+
+    def ones_like(self, dtype: str | None = None) -> Variable:
+        """Return ones of the same shape."""
+        return ops.ones_like(self, dtype)
+
+    def copy(self, name: str | None = None) -> Variable:
+        """Return a variable of the same value, under a name of its own."""
+        return ops.tensor_copy(self, name)
 
     def ravel(self) -> Variable:
         """Return the elements as a vector."""
@@ -228,9 +296,9 @@ class TensorOperators:
         """Return the minimum over axes."""
         return ops.min(self, axis, keepdims)
 
-    def nonzero(self) -> tuple[Variable, ...]:
+    def nonzero(self, return_matrix: bool = False) -> Any:
         """Return where elements are not zero, a vector of indices for each axis."""
-        return ops.nonzero(self)
+        return ops.nonzero(self, return_matrix)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Variable:
         """Return where the maximum stands."""

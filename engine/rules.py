@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arignote.engine.graph import Apply, Constant, Op, Variable, known_integer
+from arignote.engine.graph import Apply, Constant, Op, Variable
 from arignote.engine.ops import elementwise as e
 from arignote.engine.ops.fromgraph import FromGraph
 from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
-from arignote.engine.ops.index import Subtensor
+from arignote.engine.ops.index import Subtensor, element_of_vector
 from arignote.engine.ops.reduce import BroadcastTo, sum
-from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape, Stack, dimshuffle
+from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
 from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
 from arignote.engine.rewrite import Rule, rule
 
@@ -53,14 +53,10 @@ def extent_of_elementwise(node: Apply) -> Variable | None:
 
 
 @rule(Subtensor, keeps="exact")
-def element_of_stack(node: Apply) -> Variable | None:
-    """stack(a, b, c)[1] = b."""
-    assert isinstance(node.op, Subtensor)
-    entries = _inputs_of(node.inputs[0], Stack)
-    if entries is None or node.op.pattern != (None,):
-        return None
-    index = known_integer(node.inputs[1])
-    return None if index is None else _stands_for(entries[index], node)
+def element_of_join(node: Apply) -> Variable | None:
+    """join(a, stack(b, c))[-1] = c, and so through slices of vectors."""
+    element = element_of_vector(node.outputs[0])
+    return None if element is None else _stands_for(element, node)
 
 
 @rule(DimShuffle, keeps="exact")
@@ -250,7 +246,7 @@ SHAPES: tuple[Rule, ...] = (
     identity,
     extent_of_known_shape,
     extent_of_elementwise,
-    element_of_stack,
+    element_of_join,
     dimshuffle_of_dimshuffle,
     reshape_of_reshape,
     same_shape,

@@ -1,181 +1,252 @@
-"""Indexing: slices become views, vectors of integers gather and scatter."""
+"""Indexing: slices become views, index arrays gather and scatter."""
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 import numpy as np
 
-from arignote.compile.kernels.elementwise import compile_source, fill
-from arignote.compile.lowering import Steps, lowers, shape_of
+from arignote.compile.kernels.elementwise import Formula, collapse, compile_source, emit_loop
+from arignote.compile.lowering import Diagnosis, Steps, lowers, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View, Window
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Variable, known_integer
+from arignote.engine.ops.elementwise import Add
 from arignote.engine.ops.index import (
-    Gather,
+    Bounds,
+    Entry,
+    IncSubtensor,
     Pattern,
-    ScatterAdd,
     Subtensor,
-    SubtensorGradient,
+    array_axes,
     index_error,
-    resolve,
+    index_of,
+    place_of_arrays,
 )
 
 
 @lowers(Subtensor)
 def lower_subtensor(steps: Steps, op: Subtensor, node: Apply) -> None:
-    """View a part of the array, at an offset that may only be known at the call."""
-    view = steps.view(node.inputs[0])
-    steps.alias(node.outputs[0], _part(steps, view, op.pattern, node.inputs[1:], shape_of(node.outputs[0])))
+    """View a part of the array, at an offset that may only be known at the call; copy where arrays point."""
+    (out,) = node.outputs
+    array, *inputs = node.inputs
+    view, shape = steps.view(array), shape_of(out)
+    if Entry.ARRAY not in op.pattern:
+        steps.alias(out, _part(steps, view, op.pattern, inputs, shape))
+        return
+    indices = _index_arrays(steps, op.pattern, inputs, node)
+    rest, arrays = _without_arrays(op.pattern, shape, indices[0].shape)
+    part = _part(steps, view, op.pattern, inputs, rest)
+    _move(steps, node, "get", part, steps.allocate(out), arrays, op.pattern, indices)
 
 
-@lowers(SubtensorGradient)
-def lower_subtensor_gradient(steps: Steps, op: SubtensorGradient, node: Apply) -> None:
-    """Fill with zeros, and copy the values to their part."""
-    values, bounds = steps.view(node.inputs[0]), node.inputs[1 + op.ndim :]
+@lowers(IncSubtensor)
+def lower_inc_subtensor(steps: Steps, op: IncSubtensor, node: Apply) -> None:
+    """Copy the array, then change a part of the copy."""
+    array, values, *inputs = node.inputs
+    source, view, shape = steps.view(array), steps.view(values), shape_of(values)
+    indices = _index_arrays(steps, op.pattern, inputs, node)
     target = steps.allocate(node.outputs[0])
-    fill(steps, "0", target, node)
-    steps.copy(values, _part(steps, target, op.pattern, bounds, values.shape), node)
+    steps.copy(source, target, node)
+    if indices:
+        rest, arrays = _without_arrays(op.pattern, shape, indices[0].shape)
+        part = _part(steps, target, op.pattern, inputs, rest)
+        mode = "set" if op.set_instead_of_inc else "inc"
+        _move(steps, node, mode, part, view, arrays, op.pattern, indices)
+        return
+    part = _part(steps, target, op.pattern, inputs, shape)
+    if op.set_instead_of_inc:
+        steps.copy(view, part, node)
+        return
+    formula = Formula()
+    result = formula.add(Add(), [formula.operand(part), formula.operand(view)], [part.dtype] * 2)
+    emit_loop(steps, node, formula, result, shape, part)
+
+
+def _index_arrays(steps: Steps, pattern: Pattern, inputs: Sequence[Variable], node: Apply) -> list[View]:
+    return [steps.contiguous(x, node) for x in inputs if x.ndim]
+
+
+def _without_arrays(
+    pattern: Pattern, shape: Sequence[int], indices: Sequence[int]
+) -> tuple[list[int], range]:
+    """Return the extents of a part that slices decide, and the axes that index arrays decide."""
+    place = place_of_arrays(pattern)
+    arrays = range(place, place + len(indices))
+    return [extent for axis, extent in enumerate(shape) if axis not in arrays], arrays
 
 
 def _part(
-    steps: Steps, view: View, pattern: Pattern, bounds: Sequence[Variable], shape: Sequence[int]
+    steps: Steps, view: View, pattern: Pattern, inputs: Sequence[Variable], extents: Sequence[int]
 ) -> View:
-    """Return the view of the part of a view that a pattern and its bounds stand for."""
-    known = [known_integer(bound) for bound in bounds]
-    index = resolve(pattern, known)
-    if None not in index:
-        return view.sliced(cast("list[int | slice]", index))
+    """Return the view of a part of a view; axes that index arrays stand for are kept whole.
 
-    sources = [steps.graph.sources.get(bound) for bound in bounds]
+    Its other extents are known, and the strides: where a window begins decides neither.
+    """
+    known = [known_integer(x) for x in inputs]
+    rest, shape, strides, axis = iter(extents), [], [], 0
+    for entry, index in zip(pattern, index_of(pattern, known), strict=True):
+        if entry is Entry.NEWAXIS:
+            shape.append(next(rest))
+            strides.append(0)
+            continue
+        if entry is Entry.ARRAY:
+            shape.append(view.shape[axis])
+            strides.append(view.strides[axis])
+        elif isinstance(entry, Bounds):
+            shape.append(next(rest))
+            strides.append(view.strides[axis] * (index.step or 1))
+        axis += 1
+    shape.extend(rest)
+    strides.extend(view.strides[axis:])
+
+    def offset(values: Sequence[int | None]) -> int:
+        index = [
+            slice(None) if entry is Entry.ARRAY else each
+            for entry, each in zip(pattern, index_of(pattern, values), strict=True)
+            if entry is not Entry.NEWAXIS
+        ]
+        return view.offset + view.shift(index)
+
+    if all(value is not None or x.ndim for value, x in zip(known, inputs, strict=True)):
+        return View(view.buffer, view.dtype, tuple(shape), tuple(strides), offset(known))
+    sources = [steps.graph.sources.get(x) for x in inputs]
 
     def offset_of(integers: Mapping[Variable, int]) -> int:
-        values = [
-            value if source is None else integers[source]
-            for value, source in zip(known, sources, strict=True)
-        ]
-        return (view.offset + view.shift(cast("list[int | slice]", resolve(pattern, values)))) * view.itemsize
+        pairs = zip(known, sources, inputs, strict=True)
+        values = [k if k is not None or y is None or x.ndim else integers[y] for k, y, x in pairs]
+        return offset(values) * view.itemsize
 
-    # The shape is known all the same, and the strides: a window's extents decide neither.
-    strides = [
-        stride * step
-        for stride, step in zip(view.strides, _steps(pattern, bounds), strict=False)
-        if step is not None
-    ]
-    strides.extend(view.strides[len(pattern) :])
     return View(Window(view.buffer, offset_of), view.dtype, tuple(shape), tuple(strides))
 
 
-def _steps(pattern: Pattern, bounds: Sequence[Variable]) -> list[int | None]:
-    """Return the step of each slice of a pattern, None for each integer."""
-    rest = iter(bounds)
-    steps: list[int | None] = []
-    for entry in pattern:
-        if entry is None:
-            next(rest)
-            steps.append(None)
-            continue
-        parts = [next(rest) if given else None for given in (entry.start, entry.stop, entry.step)]
-        steps.append(1 if parts[2] is None else known_integer(parts[2]))
-    return steps
+def _move(
+    steps: Steps,
+    node: Apply,
+    mode: str,
+    part: View,
+    flat: View,
+    arrays: range,
+    pattern: Pattern,
+    indices: list[View],
+) -> None:
+    """Add the step that moves elements between places that index arrays name and a view of them in a row.
 
-
-@lowers(Gather)
-def lower_gather(steps: Steps, op: Gather, node: Apply) -> None:
-    """Copy the rows that the vectors point at."""
-    array, *indices = (steps.contiguous(x, node) for x in node.inputs)
-    target = steps.allocate(node.outputs[0])
-    row = math.prod(array.shape[len(indices) :])
-    length = target.shape[0]
+    Parameters
+    ----------
+    mode : {'get', 'set', 'inc'}
+    part : View
+        An axis for each index array, among the others.
+    flat : View
+        In their place, the axes `arrays` of the index arrays' shape.
+    """
+    if flat.size == 0:
+        return
+    inner = list(zip(flat.shape, flat.strides, strict=True))[arrays.start : arrays.stop]
+    if any(a[1] != b[1] * b[0] for a, b in itertools.pairwise(inner)):
+        flat = steps.copy(flat, steps.temporary(flat.dtype, flat.shape), node)
+    named = [
+        axis
+        for axis, entry in enumerate(entry for entry in pattern if entry is not Entry.INTEGER)
+        if entry is Entry.ARRAY
+    ]
+    places = [axis for axis in range(len(part.shape)) if axis not in named]
+    others = [axis for axis in range(len(flat.shape)) if axis not in arrays]
+    dims = collapse(
+        [part.shape[axis] for axis in places],
+        [[part.strides[axis] for axis in places], [flat.strides[axis] for axis in others]],
+        (),
+        (),
+    )
+    spec = KernelSpec.of(
+        "index:move",
+        mode=mode,
+        dtype=part.dtype,
+        indices=tuple(view.dtype for view in indices),
+        dimensions=len(dims),
+        unit=dims[-1][1] == (1, 1),
+    )
+    length = indices[0].size
+    extents = [part.shape[axis] for axis in named]
     steps.step(
-        KernelSpec.of("index:gather", dtype=array.dtype, indices=tuple(view.dtype for view in indices)),
+        spec,
         node,
-        reads=[array, *indices],
-        writes=[target],
-        arguments=[target, array, row, *array.shape[: len(indices)], *indices],
-        tasks=length,
-        diagnosis=(_diagnose(array.shape), tuple(indices)),
+        reads=[part if mode == "get" else flat, *indices, *([part] if mode == "inc" else [])],
+        writes=[flat if mode == "get" else part],
+        arguments=[
+            part,
+            flat,
+            length,
+            flat.strides[arrays.stop - 1],
+            *indices,
+            *extents,
+            *(part.strides[axis] for axis in named),
+            *(extent for extent, _, _ in dims),
+            *(strides[0] for _, strides, _ in dims),
+            *(strides[1] for _, strides, _ in dims),
+        ],
+        tasks=length if mode == "get" else 1,  # two values may go to one place: they go in order
+        diagnosis=(_diagnose(array_axes(pattern), extents), tuple(indices)),
     )
 
 
-@lowers(ScatterAdd)
-def lower_scatter_add(steps: Steps, op: ScatterAdd, node: Apply) -> None:
-    """Copy the array, and add each row of the values where the vectors point."""
-    array = steps.view(node.inputs[0])
-    values, *indices = (steps.contiguous(x, node) for x in node.inputs[1:])
-    target = steps.allocate(node.outputs[0])
-    steps.copy(array, target, node)
-    row = math.prod(target.shape[len(indices) :])
-    steps.step(
-        KernelSpec.of("index:scatter_add", dtype=target.dtype, indices=tuple(view.dtype for view in indices)),
-        node,
-        reads=[values, *indices, target],
-        writes=[target],
-        arguments=[target, values, row, *target.shape[: len(indices)], *indices, indices[0].size],
-        tasks=1,  # two values may go to one place: they are added in order
-        diagnosis=(_diagnose(target.shape), tuple(indices)),
-    )
-
-
-def _diagnose(shape: Sequence[int]) -> Callable[[Sequence[np.ndarray], int], GraphError]:
+def _diagnose(axes: Sequence[int], extents: Sequence[int]) -> Diagnosis:
     def diagnose(indices: Sequence[np.ndarray], status: int) -> GraphError:
         position = status - 1
-        for axis, (index, extent) in enumerate(zip(indices, shape, strict=False)):
-            value = int(index[position])
-            if not -extent <= value < extent:
-                return index_error(axis, extent, position, value)
+        for index, axis, extent in zip(indices, axes, extents, strict=True):
+            if not -extent <= int(index.ravel()[position]) < extent:
+                return index_error(axis, extent, index, position)
         raise AssertionError(f"status {status} points at no index out of range")
 
     return diagnose
 
 
-def _row_source(indices: Sequence[str], first: int) -> str:
-    """Return lines that find the row that the index vectors give for `i`, or leave with a status."""
-    lines = ["row = 0"]
-    for k, dtype in enumerate(indices):
-        lines += [
-            f"index = int64({dtype}_at(args[{first + len(indices) + k}])[i])",
-            f"extent = args[{first + k}]",
-            "if index < -extent or index >= extent:",
-            "    return i + 1",
-            "row = row * extent + (index + extent if index < 0 else index)",
-        ]
-    return "\n".join(" " * 8 + line for line in lines)
+def move(
+    *, mode: str, dtype: str, indices: tuple[str, ...], dimensions: int, unit: bool
+) -> Callable[..., int]:
+    """Build the kernel of index arrays; a task is one of their elements, or all of them.
 
-
-def gather(*, dtype: str, indices: tuple[str, ...]) -> Callable[..., int]:
-    """Build the kernel of `Gather`; a task is one row.
-
-    Arguments: output, array, elements of a row, extents, index vectors.
+    Arguments: the part, the elements in a row, their number and stride, index arrays, the extents and the
+    strides of the axes they name, and of the other dimensions the extents and both views' strides.
     """
     element = "uint8" if dtype == "bool" else dtype
-    source = f"""
-def kernel(args, scratch, begin, end):
-    out, array, size = {element}_at(args[0]), {element}_at(args[1]), args[2]
-    for i in range(begin, end):
-{_row_source(indices, 3)}
-        for j in range(size):
-            out[i * size + j] = array[row * size + j]
-    return 0
-"""
-    return compile_source(source, [element, *indices])
-
-
-def scatter_add(*, dtype: str, indices: tuple[str, ...]) -> Callable[..., int]:
-    """Build the kernel of `ScatterAdd`.
-
-    Arguments: output, values, elements of a row, extents, index vectors, their length.
-    """
-    source = f"""
-def kernel(args, scratch, begin, end):
-    out, values, size = {dtype}_at(args[0]), {dtype}_at(args[1]), args[2]
-    for i in range(args[{3 + 2 * len(indices)}]):
-{_row_source(indices, 3)}
-        for j in range(size):
-            out[row * size + j] += values[i * size + j]
-    return 0
-"""
-    return compile_source(source, [dtype, *indices])
+    count = len(indices)
+    places = iter(range(4, 10_000))
+    lines = [
+        "def kernel(args, scratch, begin, end):",
+        f"    part, flat = {element}_at(args[0]), {element}_at(args[1])",
+    ]
+    names: list[str] = []
+    for k, kind in enumerate(indices):
+        lines.append(f"    index{k} = {kind}_at(args[{next(places)}])")
+    names += [f"extent{k}" for k in range(count)] + [f"stride{k}" for k in range(count)]
+    names += [f"{letter}{d}" for letter in "epf" for d in range(dimensions)]
+    lines += [f"    {name} = args[{next(places)}]" for name in names]
+    lines.append(f"    for i in range({'begin, end' if mode == 'get' else '0, args[2]'}):")
+    lines.append("        place = 0")
+    for k, kind in enumerate(indices):
+        too_low = "at < 0" if kind == "uint64" else f"at < -extent{k}"
+        lines += [
+            f"        at = int64(index{k}[i])",
+            f"        if {too_low} or at >= extent{k}:",
+            "            return i + 1",
+            f"        place += (at + extent{k} if at < 0 else at) * stride{k}",
+        ]
+    indent = " " * 8
+    lines.append(f"{indent}row = i * args[3]")
+    for d in range(dimensions - 1):
+        lines.append(f"{indent}for i{d} in range(e{d}):")
+        indent += "    "
+    outer = range(dimensions - 1)
+    last = dimensions - 1
+    lines += [
+        f"{indent}a = advance(part, {' + '.join(['place', *(f'i{d} * p{d}' for d in outer)])})",
+        f"{indent}b = advance(flat, {' + '.join(['row', *(f'i{d} * f{d}' for d in outer)])})",
+        f"{indent}for j in range(e{last}):",
+    ]
+    left, right = ("a[j]", "b[j]") if unit else (f"a[j * p{last}]", f"b[j * f{last}]")
+    action = {"get": f"{right} = {left}", "set": f"{left} = {right}", "inc": f"{left} += {right}"}[mode]
+    lines += [f"{indent}    {action}", "    return 0", ""]
+    return compile_source("\n".join(lines), [element, *indices])

@@ -26,10 +26,10 @@ from arignote.compile.views import Argument, Buffer, Row, Temporary, View
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, known_integer, rebuild
 from arignote.engine.inner import InnerGraph
-from arignote.engine.ops.elementwise import Elementwise
-from arignote.engine.ops.index import Bounds, Gather, ScatterAdd, Subtensor, SubtensorGradient
+from arignote.engine.ops.axes import broadcast_to, shape_padaxis
+from arignote.engine.ops.index import Entry, Indexing, Subtensor, place_of_arrays, roles
 from arignote.engine.ops.scan import Scan
-from arignote.engine.ops.shape import Alloc, ShapeOf, dimshuffle, extents
+from arignote.engine.ops.shape import ShapeOf, dimshuffle, extents, is_short
 from arignote.engine.origin import inherit
 from arignote.engine.types import TensorType
 
@@ -114,7 +114,7 @@ def _made_native(inner: InnerGraph, shared: set[Variable]) -> InnerGraph | None:
     for node in inner.nodes:
         inputs = [mapping.get(x, x) for x in node.inputs]
         decided = all(_is_known(inputs[place], fixed) for place in node.shape_places)
-        if isinstance(node.op, Subtensor | SubtensorGradient) and not decided:
+        if isinstance(node.op, Indexing) and not decided:
             with inherit(node.origin):
                 made = _by_data(node.op, inputs, fixed)
             if made is None:
@@ -125,10 +125,9 @@ def _made_native(inner: InnerGraph, shared: set[Variable]) -> InnerGraph | None:
             return None
         outputs = rebuild(node, inputs)
         mapping.update(zip(node.outputs, outputs, strict=True))
-        out = outputs[0]
-        is_integer = isinstance(node.op, Elementwise) and out.ndim == 0 and out.type.is_integer
-        if isinstance(node.op, ShapeOf) or (is_integer and all(_is_known(x, fixed) for x in inputs)):
-            fixed.add(out)
+        decides = all(map(is_short, outputs))
+        if isinstance(node.op, ShapeOf) or (decides and all(_is_known(x, fixed) for x in inputs)):
+            fixed.update(outputs)
     return InnerGraph(inner.inputs, [mapping.get(x, x) for x in inner.outputs])
 
 
@@ -136,42 +135,25 @@ def _is_known(x: Variable, fixed: Collection[Variable]) -> bool:
     return x in fixed or isinstance(x, Constant)
 
 
-def _by_data(
-    op: Subtensor | SubtensorGradient, inputs: Sequence[Variable], fixed: Collection[Variable]
-) -> Variable | None:
-    """Return the same as picking or adding up of rows, since an iteration's own data says which.
+def _by_data(op: Indexing, inputs: Sequence[Variable], fixed: Collection[Variable]) -> Variable | None:
+    """Return the same by arrays of one index, since an iteration's own data says which.
 
     None where data says how slices are bounded.
     """
-    first = 1 if isinstance(op, Subtensor) else 1 + op.ndim
-    bounds = iter(inputs[first:])
-    axes: list[int] = []
-    indices: list[Variable] = []
-    slices: list[Bounds] = []
-    kept: list[Variable] = []
-    for axis, entry in enumerate(op.pattern):
-        if entry is None:
-            axes.append(axis)
-            indices.append(dimshuffle(next(bounds), "x"))
-            slices.append(Bounds(start=False, stop=False, step=False))
-        else:
-            slices.append(entry)
-            kept.extend(next(bounds) for given in (entry.start, entry.stop, entry.step) if given)
-    if not all(_is_known(x, fixed) for x in kept):
+    index = list(zip(inputs[op.first :], roles(op.pattern), strict=True))
+    if not all(_is_known(x, fixed) for x, role in index if role not in ("integer", "array")):
         return None
-    array = inputs[0]
+    array = next((x for x, role in index if role == "array"), None)
+    made = replace(op, pattern=tuple(Entry.ARRAY if e is Entry.INTEGER else e for e in op.pattern))
+    if array is not None:
+        given = [broadcast_to(x, extents(array)) if role == "integer" else x for x, role in index]
+        return made(*inputs[: op.first], *given)
+    given = [dimshuffle(x, "x") if role == "integer" else x for x, role in index]
+    place = place_of_arrays(made.pattern)  # of an axis of extent 1
     if isinstance(op, Subtensor):
-        part = Subtensor(tuple(slices))(array, *kept) if kept else array
-        rest = [axis for axis in range(part.ndim) if axis not in axes]
-        rows = Gather()(dimshuffle(part, *axes, *rest), *indices)
-        return dimshuffle(rows, *range(1, rows.ndim))
-    extents_of = inputs[1:first]
-    rest = [axis for axis in range(op.ndim) if axis not in axes]
-    zeros = Alloc()(np.zeros((), array.dtype), *(extents_of[axis] for axis in axes), *extents(array))
-    filled = ScatterAdd()(zeros, dimshuffle(array, "x", *range(array.ndim)), *indices)
-    order = [*axes, *rest]
-    filled = dimshuffle(filled, *(order.index(axis) for axis in range(op.ndim)))
-    return SubtensorGradient(tuple(slices), op.ndim)(filled, *extents_of, *kept) if kept else filled
+        part = made(inputs[0], *given)
+        return dimshuffle(part, *(axis for axis in range(part.ndim) if axis != place))
+    return made(inputs[0], shape_padaxis(inputs[1], place), *given)
 
 
 @lowers(Scan, when=_is_native)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from arignote.compile.kernels.elementwise import Formula, compile_source, emit_loop
+from arignote.compile.kernels.elementwise import compile_source
 from arignote.compile.lowering import Steps, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Literal, View
 from arignote.engine.graph import Apply
 from arignote.engine.ops.reduce import ArgMax, BroadcastTo
-from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, Reshape, ShapeOf, SpecifyShape, Stack
+from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, Reshape, ShapeOf, SpecifyShape
 
 TASK = 1024  # elements of a task
 
@@ -56,16 +56,6 @@ def lower_shape_of(steps: Steps, op: ShapeOf, node: Apply) -> None:
     """View a constant."""
     extent = shape_of(node.inputs[0])[op.axis]
     steps.alias(node.outputs[0], View.contiguous(Literal(np.asarray(extent, "int64")), "int64", ()))
-
-
-@lowers(Stack)
-def lower_stack(steps: Steps, op: Stack, node: Apply) -> None:
-    """Copy each scalar to its place."""
-    target = steps.allocate(node.outputs[0])
-    for place, x in enumerate(node.inputs):
-        formula = Formula()
-        name = formula.operand(steps.view(x))
-        emit_loop(steps, node, formula, f"{target.dtype}({name})", (), target.sliced((place,)))
 
 
 @lowers(ARange, reads_shape_inputs=True)

@@ -12,8 +12,8 @@ from arignote.engine.errors import DTypeError, GraphError, ShapeError
 from arignote.engine.graph import Op, Variable, ancestors, clone_replace
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import cast, minimum
-from arignote.engine.ops.index import Bounds, SubtensorGradient
-from arignote.engine.ops.shape import Alloc, SpecifyShape, extents, zeros_like
+from arignote.engine.ops.index import set_subtensor
+from arignote.engine.ops.shape import Alloc, SpecifyShape, extents, zeros, zeros_like
 from arignote.engine.types import TensorType
 
 Each = TypeVar("Each")
@@ -391,14 +391,12 @@ class _Backward:
         """Return the gradient of a sequence from that of the rows that belong to the steps."""
         if self.is_whole:
             return rows
-        pattern = (Bounds(start=True, stop=True, step=False),)
-        return SubtensorGradient(pattern, sequence.ndim)(rows, *extents(sequence), self.first, self.ran)
+        return set_subtensor(zeros_like(sequence, rows.dtype)[self.first : self.ran], rows)
 
     def _of_initials(self, by_tap: dict[int, Variable]) -> list[Variable | None]:
         """Return the gradients of the initial values: those of the first steps add up to them."""
         result: list[Variable | None] = []
         number = 0
-        pattern = (Bounds(start=True, stop=False, step=False),)
         for initial, state, gradient in zip(self.initials, self.op.states, self.state_gradients, strict=True):
             total = None if gradient is None else gradient[: state.depth]
             for tap in state.taps:
@@ -406,14 +404,10 @@ class _Backward:
                     rows = by_tap[number]
                     if self.op.truncate >= 0:  # steps that the gradient is not followed to add nothing
                         longer = [self.ran - tap, *extents(rows)[1:]]
-                        rows = SubtensorGradient((Bounds(start=False, stop=True, step=False),), rows.ndim)(
-                            rows, *longer, self.steps - tap
-                        )
+                        rows = set_subtensor(zeros(longer, rows.dtype)[: self.steps - tap], rows)
                     rows = rows[tap:][::-1]
                     if -tap != state.depth:
-                        rows = SubtensorGradient(pattern, rows.ndim)(
-                            rows, *extents(initial), state.depth + tap
-                        )
+                        rows = set_subtensor(zeros_like(initial, rows.dtype)[state.depth + tap :], rows)
                     total = rows if total is None else total + rows
                 number += 1
             result.append(total)

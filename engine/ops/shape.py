@@ -11,7 +11,7 @@ import numpy as np
 
 from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Constant, Op, Variable, as_variable, known_integer
+from arignote.engine.graph import Apply, Constant, Op, Variable, as_variable, known_integer, walk
 from arignote.engine.types import TensorType, upcast
 
 
@@ -123,36 +123,6 @@ class ShapeOf(Op):
 
 
 @dataclass(frozen=True)
-class Stack(Op):
-    """Scalars as a vector."""
-
-    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
-        if any(kind.ndim for kind in types):
-            raise ShapeError("stack", expected="scalars", actual=", ".join(map(str, types)))
-        return [TensorType(upcast(*(kind.dtype for kind in types)) if types else "int64", (len(types),))]
-
-    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        dtype = upcast(*(str(array.dtype) for array in arrays)) if arrays else "int64"
-        return (np.array(arrays, dtype).reshape(len(arrays)),)
-
-    def vjp(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
-    ) -> Sequence[Variable | None]:
-        (gradient,) = gradients
-        assert gradient is not None
-        return [gradient[i] for i in range(len(inputs))]
-
-    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        from arignote.engine.ops.elementwise import eq, switch
-
-        result: Variable = as_variable(0)
-        for place, (x, has_batch) in enumerate(zip(inputs, is_batched, strict=True)):
-            entry = dimshuffle(x, 0, "x") if has_batch else dimshuffle(x, "x", "x")
-            result = switch(eq(dimshuffle(arange(len(inputs)), "x", 0), place), entry, result)
-        return [result]
-
-
-@dataclass(frozen=True)
 class Alloc(Op):
     """An array filled with a scalar; inputs: the scalar and one integer scalar per extent."""
 
@@ -212,21 +182,25 @@ class ARange(Op):
 
 @dataclass(frozen=True)
 class SpecifyShape(Op):
-    """The array itself, whose shape is promised: checked when there is a value."""
+    """The array itself, whose shape is promised: checked when there is a value.
+
+    Inputs: the array and, where the promise is symbolic, an integer scalar for each extent.
+    """
 
     argument: str  # what the user calls the array, for errors
     source: str  # where the user stated the shape, for errors
     shape: tuple[int | None, ...]
+    shape_inputs = slice(1, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
-        (kind,) = types
+        kind, promised = types[0], tuple(values[1:]) or self.shape
         merged = [
-            mine if mine is not None else theirs for mine, theirs in zip(self.shape, kind.shape, strict=False)
+            mine if mine is not None else theirs for mine, theirs in zip(promised, kind.shape, strict=False)
         ]
-        if len(self.shape) != kind.ndim or not all(
+        if len(promised) != kind.ndim or not all(
             theirs is None or theirs == mine for mine, theirs in zip(merged, kind.shape, strict=True)
         ):
-            wanted = ", ".join("any" if extent is None else str(extent) for extent in self.shape)
+            wanted = ", ".join("any" if extent is None else str(extent) for extent in promised)
             raise ShapeError(
                 f"{self.argument} does not have the shape that {self.source} states",
                 expected=f"({wanted})",
@@ -236,16 +210,21 @@ class SpecifyShape(Op):
         return [kind.with_shape(merged)]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        self.infer([TensorType(str(arrays[0].dtype), arrays[0].shape)], [None])
+        kind = TensorType(str(arrays[0].dtype), arrays[0].shape)
+        self.infer([kind], [None, *(int(extent) for extent in arrays[1:])])
         return (arrays[0],)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
-        return gradients
+        return [*gradients, *(None for _ in inputs[1:])]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return SpecifyShape(self.argument, self.source, (None, *self.shape)).apply(*inputs)
+        x, *promised = inputs
+        op = SpecifyShape(self.argument, self.source, (None, *self.shape))
+        if any(is_batched[1:]):
+            return None
+        return op.apply(x, extents(x)[0], *promised) if promised else op.apply(x)
 
 
 def dimshuffle(x: Any, *pattern: Any) -> Variable:
@@ -322,12 +301,75 @@ def product(extents_: Sequence[Variable]) -> Variable:
 
 def shape(x: Any) -> Variable:
     """Return the shape as an int64 vector."""
-    return Stack()(*extents(as_variable(x)))
+    from arignote.engine.ops.join import stack
+
+    x = as_variable(x)
+    return stack(extents(x)) if x.ndim else Constant(np.zeros(0, "int64"))
 
 
-def stack(scalars: Sequence[Any]) -> Variable:
-    """Return scalars as a vector."""
-    return Stack()(*scalars)
+#: Entries of a vector whose values are followed where they decide shapes.
+MOST_ENTRIES = 32
+
+
+def is_short(x: Variable) -> bool:
+    """Tell whether a variable may decide shapes: integers or bools, a scalar or a vector of a few."""
+    if x.type.is_float:
+        return False
+    return not x.ndim or (x.ndim == 1 and x.static_shape[0] is not None and x.static_shape[0] <= MOST_ENTRIES)
+
+
+def scalar_integer(x: Any, name: str) -> Variable:
+    """Return an integer scalar as a variable: a constant where constants and known extents decide it.
+
+    Raises
+    ------
+    DTypeError
+        If it is no integer, or no scalar.
+    """
+    variable = as_variable(x)
+    if variable.ndim or not variable.type.is_integer:
+        raise DTypeError(
+            name,
+            expected="an integer",
+            actual=f"{variable!r} of type {variable.type}",
+            fix="cast it: cast(i, 'int64')",
+        )
+    return _settled(variable)
+
+
+def _settled(x: Variable) -> Variable:
+    """Follow an integer through the vectors it was put in, and compute it where all it needs is known."""
+    from arignote.engine.ops.index import element_of_vector
+
+    known: dict[Variable, np.ndarray] = {}
+
+    def inputs_of(node: Apply) -> Sequence[Variable]:
+        return () if isinstance(node.op, ShapeOf) or not all(map(is_short, node.inputs)) else node.inputs
+
+    for node in walk([x], inputs_of=inputs_of):
+        for y in node.inputs:
+            if isinstance(y, Constant):
+                known[y] = y.value
+        (out,) = node.outputs[:1]
+        element = element_of_vector(out)
+        if element is not None and (element in known or isinstance(element, Constant)):
+            known[out] = element.value if isinstance(element, Constant) else known[element]
+        elif node.inputs and is_short(out) and all(y in known for y in node.inputs):
+            known[out] = node.op.perform(*(known[y] for y in node.inputs))[0]
+    if x in known:
+        return Constant(known[x])
+    element = element_of_vector(x)
+    return x if element is None else element
+
+
+def one_axis(axis: Any, ndim: int, name: str) -> int:
+    """Return one axis as a non-negative number."""
+    number = known_integer(as_variable(axis))
+    if number is None:
+        raise DTypeError(f"{name}: axis", expected="an integer constant", actual=repr(axis))
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"{name}: axis", expected=f"an axis from {-ndim} to {ndim - 1}", actual=str(number))
+    return number % ndim
 
 
 def as_extents(shape: Any, name: str) -> list[Variable]:
@@ -341,24 +383,15 @@ def as_extents(shape: Any, name: str) -> list[Variable]:
         If the length of a symbolic shape is not known.
     """
     if isinstance(shape, Variable) and shape.ndim == 1:
-        if shape.owner is not None and isinstance(shape.owner.op, Stack):
-            entries: Sequence[Any] = shape.owner.inputs
-        elif shape.static_shape[0] is not None:
-            entries = [shape[i] for i in range(shape.static_shape[0])]
-        else:
+        if shape.static_shape[0] is None:
             raise ShapeError(
                 f"{name}: the number of extents of {shape!r} is not known",
                 fix="give a tuple of extents, or say `ndim=`",
             )
+        entries: Sequence[Any] = [shape[i] for i in range(shape.static_shape[0])]
     else:
         entries = list(shape) if isinstance(shape, list | tuple | np.ndarray) else [shape]
-    result = [as_variable(entry) for entry in entries]
-    for entry in result:
-        if entry.ndim or not entry.type.is_integer:
-            raise DTypeError(
-                f"{name}: shape", expected="integer scalars", actual=f"{entry!r} of type {entry.type}"
-            )
-    return result
+    return [scalar_integer(entry, f"{name}: shape") for entry in entries]
 
 
 def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
@@ -391,8 +424,10 @@ def reshape(x: Any, shape: Any, ndim: int | None = None) -> Variable:
     return Reshape()(x, *wanted)
 
 
-def flatten(x: Any, ndim: int = 1) -> Variable:
-    """Join the last axes, so that `ndim` remain (`theano.tensor.flatten`).
+def flatten(x: Any, ndim: int | None = None, outdim: int | None = None) -> Variable:
+    """Join the last axes, so that `ndim` remain, by default 1 (`theano.tensor.flatten`).
+
+    `outdim` is Theano's older word for `ndim`.
 
     Examples
     --------
@@ -400,6 +435,9 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
     (10, 2880)
     """
     array = as_variable(x)
+    if ndim is not None and outdim is not None:
+        raise DTypeError("flatten", expected="`ndim` or `outdim`", actual="both")
+    ndim = ndim or outdim or 1
     if not 1 <= ndim <= max(array.ndim, 1):
         raise ShapeError("flatten: ndim", expected=f"1 to {max(array.ndim, 1)}", actual=str(ndim))
     if array.ndim == ndim:
@@ -409,10 +447,55 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
     return reshape(array, (*all_extents[: ndim - 1], product(all_extents[ndim - 1 :])))
 
 
+def tensor_copy(x: Any, name: str | None = None) -> Variable:
+    """Return a variable of the same value, under a name of its own (`theano.tensor.tensor_copy`)."""
+    x = as_variable(x)
+    copy = DimShuffle(tuple(range(x.ndim)))(x)
+    copy.name = name
+    return copy
+
+
 def alloc(value: Any, *shape: Any) -> Variable:
-    """Return an array of the shape filled with the scalar `value`."""
-    extents_ = shape[0] if len(shape) == 1 else shape
-    return Alloc()(value, *as_extents(extents_, "alloc"))
+    """Return an array of a shape filled with a value (`theano.tensor.alloc`).
+
+    Parameters
+    ----------
+    value : Variable or array_like
+        A scalar, or an array that is broadcast to the shape.
+    *shape : int or integer scalar
+        One sequence, or integer vector, may stand for all.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> alloc(7, 2, 2).eval()
+    array([[7, 7],
+           [7, 7]], dtype=int8)
+    """
+    from arignote.engine.ops.axes import broadcast_to
+
+    value = as_variable(value)
+    extents_ = as_extents(shape[0] if len(shape) == 1 else shape, "alloc")
+    return broadcast_to(value, extents_) if value.ndim else Alloc()(value, *extents_)
+
+
+def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Variable:
+    """Return an array filled with a value, by default in the value's dtype (`numpy.full`)."""
+    from arignote.engine.ops.elementwise import cast
+
+    value = as_variable(fill_value)
+    return alloc(cast(value, dtype or value.dtype), shape)
+
+
+def full_like(a: Any, fill_value: Any, dtype: str | None = None) -> Variable:
+    """Return an array of the shape, and by default the dtype, of `a`: filled (`numpy.full_like`)."""
+    a = as_variable(a)
+    return full(extents(a), fill_value, dtype or a.dtype)
+
+
+def fill(a: Any, b: Any) -> Variable:
+    """Return an array of the shape of `a` filled with `b`, in the dtype of `b` (`theano.tensor.fill`)."""
+    return alloc(b, extents(as_variable(a)))
 
 
 def zeros(shape: Any, dtype: str | None = None) -> Variable:
@@ -420,47 +503,63 @@ def zeros(shape: Any, dtype: str | None = None) -> Variable:
     return alloc(np.zeros((), dtype or config.floatX), shape)
 
 
+def empty(shape: Any, dtype: str | None = None) -> Variable:
+    """Return an array, of zeros: memory without a value is nothing a graph could have."""
+    return zeros(shape, dtype)
+
+
 def ones(shape: Any, dtype: str | None = None) -> Variable:
     """Return an array of ones; `dtype` is `floatX` by default."""
     return alloc(np.ones((), dtype or config.floatX), shape)
 
 
-def zeros_like(x: Any, dtype: str | None = None) -> Variable:
-    """Return zeros of the shape, and by default the dtype, of `x`."""
-    x = as_variable(x)
+def zeros_like(model: Any, dtype: str | None = None, opt: bool = False) -> Variable:
+    """Return zeros of the shape, and by default the dtype, of `model`; `opt` is accepted, as in Theano."""
+    x = as_variable(model)
     return Alloc()(np.zeros((), dtype or x.dtype), *extents(x))
 
 
-def ones_like(x: Any, dtype: str | None = None) -> Variable:
-    """Return ones of the shape, and by default the dtype, of `x`."""
-    x = as_variable(x)
+def ones_like(model: Any, dtype: str | None = None, opt: bool = False) -> Variable:
+    """Return ones of the shape, and by default the dtype, of `model`; `opt` is accepted, as in Theano."""
+    x = as_variable(model)
     return Alloc()(np.ones((), dtype or x.dtype), *extents(x))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Variable:
-    """Return the whole numbers from `start` (by default 0) to before `stop`.
+    """Return the numbers start, start + step, ... before `stop` (`theano.tensor.arange`).
 
     Parameters
     ----------
-    start, stop, step : int or integer scalar
-        With one argument, it is `stop`.
+    start, stop, step : number or scalar
+        With one argument, it is `stop`, and `start` is 0.
     dtype : str, optional
-        By default int64.
+        By default int64 for integers, uint64 for unsigned ones, and for floats their common dtype.
 
     Raises
     ------
-    DTypeError
-        If a bound is no integer scalar.
+    ShapeError
+        If a bound is no scalar, or the step is 0.
 
     Examples
     --------
     >>> import arignote.compile
-    >>> arange(3).eval()
-    array([0, 1, 2])
+    >>> arange(3).eval(), arange(0, 1, 0.25).eval()
+    (array([0, 1, 2]), array([0.  , 0.25, 0.5 , 0.75], dtype=float32))
     """
-    bounds = [0, start, step] if stop is None else [start, stop, step]
-    variables = [as_variable(bound) for bound in bounds]
-    for bound in variables:
-        if bound.ndim or not bound.type.is_integer:
-            raise DTypeError("arange", expected="integer scalars", actual=f"{bound!r} of type {bound.type}")
-    return ARange(dtype or "int64")(*variables)
+    from arignote.engine.ops.elementwise import cast, ceil, maximum
+
+    bounds = [as_variable(bound) for bound in ([0, start, step] if stop is None else [start, stop, step])]
+    if any(bound.ndim for bound in bounds):
+        raise ShapeError("arange", expected="scalars", actual=", ".join(str(bound.type) for bound in bounds))
+    natural = upcast(*(bound.dtype for bound in bounds))
+    if natural == "bool" or "int" in natural:
+        wide = "uint64" if natural.startswith("uint") else "int64"
+        return ARange(dtype or wide)(*(scalar_integer(bound, "arange") for bound in bounds))
+    known = [bound.value.item() for bound in bounds if isinstance(bound, Constant)]
+    if len(known) == len(bounds):
+        first, last, delta = known
+        return Constant(np.arange(first, last, delta, dtype=dtype or natural))
+    low, high, gap = (cast(bound, natural) for bound in bounds)
+    count = cast(maximum(ceil((high - low) / gap), 0), "int64")
+    # NumPy counts on by the difference of the first two, which is rounded.
+    return cast(low + cast(arange(count), natural) * ((low + gap) - low), dtype or natural)

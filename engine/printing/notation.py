@@ -14,6 +14,7 @@ from typing import Any
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.ops.index import IncSubtensor, Indexing, Subtensor, index_of
 from arignote.engine.ops.shape import DimShuffle
 
 #: Text, and the variables whose text stands between it.
@@ -122,8 +123,27 @@ def _pieces(x: Variable) -> Pieces:
     operator = INFIX.get(node.op.formula) if isinstance(node.op, Elementwise) else None
     if operator is not None:
         return ["(", node.inputs[0], f" {operator} ", node.inputs[1], ")"]
+    if isinstance(node.op, Subtensor):
+        return [node.inputs[0], "[", *_index_pieces(node.op, node.inputs), "]"]
+    if isinstance(node.op, IncSubtensor):
+        name = "set_subtensor" if node.op.set_instead_of_inc else "inc_subtensor"
+        part = [node.inputs[0], "[", *_index_pieces(node.op, node.inputs), "]"]
+        return [f"{name}(", *part, ", ", node.inputs[1], ")"]
     call = [f"{op_name(node.op).lower()}{_parameters(node.op)}(", *separated(node), ")"]
     return call if len(node.outputs) == 1 else [*call, f".{x.index}"]
+
+
+def _index_pieces(op: Indexing, inputs: Sequence[Variable]) -> list[str | Variable]:
+    result: list[str | Variable] = []
+    for entry in index_of(op.pattern, inputs[op.first :]):
+        result.extend([", "] if result else [])
+        if isinstance(entry, slice):
+            parts = [entry.start, entry.stop] + [entry.step] * (entry.step is not None)
+            for place, part in enumerate(parts):
+                result.extend(([":"] if place else []) + ([part] if part is not None else []))
+        else:
+            result.append("None" if entry is None else entry)
+    return result
 
 
 def separated(node: Apply) -> list[str | Variable]:

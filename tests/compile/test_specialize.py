@@ -18,7 +18,7 @@ def specialised(outputs, **values):
     shapes = Shapes(outputs)
     inputs = {x for node in shapes.nodes for x in node.inputs if x.owner is None and x.name}
     types = {x: TensorType(x.dtype, np.shape(values[x.name])) for x in inputs}
-    integers = {x: int(values[x.name]) for x in shapes.scalars}
+    integers = {x: int(values[x.name]) for x in shapes.followed}
     key = shapes.resolve(types, integers)
     return shapes.specialize(types, integers), key
 
@@ -35,7 +35,7 @@ def test_every_extent_becomes_a_number():
 def test_a_graph_without_integers_has_no_key():
     x = T.dmatrix("x")
     shapes = Shapes([x.reshape((x.shape[1], x.shape[0])).sum(0)])
-    assert not shapes.scalars
+    assert not shapes.followed
     assert shapes.open == []
 
 

@@ -41,9 +41,15 @@ ROWS = [
     ),
     ("extent_of_elementwise", ShapeOf(0)(r + m), "shapeof[axis=0]((r + m))", "shapeof[axis=0](m)"),
     ("extent_of_elementwise", ShapeOf(0)(x), "shapeof[axis=0](x)", None),
-    ("element_of_stack", T.stack([a, b])[1], "subtensor[pattern=(None,)](stack(a, b), 1)", "b"),
-    ("element_of_stack", T.stack([a, b])[-2], "subtensor[pattern=(None,)](stack(a, b), -2)", "a"),
-    ("element_of_stack", T.stack([a, 1])[1], "subtensor[pattern=(None,)](stack(a, 1), 1)", None),
+    ("element_of_join", T.stack([a, b])[1], "join[axis=0](a, b)[1]", "b"),
+    ("element_of_join", T.stack([a, b])[-2], "join[axis=0](a, b)[-2]", "a"),
+    (
+        "element_of_join",
+        T.join(0, [1.5], T.stack([a, b])[::-1], x)[2],
+        "join[axis=0](1.5, join[axis=0](a, b)[::-1], x)[2]",
+        "a",
+    ),
+    ("element_of_join", T.join(0, x, T.stack([a]))[1], "join[axis=0](x, a)[1]", None),
     ("dimshuffle_of_dimshuffle", m.T.T, "dimshuffle[pattern=(1, 0)](dimshuffle[pattern=(1, 0)](m))", "m"),
     (
         "dimshuffle_of_dimshuffle",
