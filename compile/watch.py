@@ -9,8 +9,9 @@ import numpy as np
 from arignote.compile.lowering import is_native
 from arignote.compile.stages import Native
 from arignote.engine.errors import DebugError, NotFiniteError
-from arignote.engine.evaluate import perform
+from arignote.engine.evaluate import Compute, evaluate, perform
 from arignote.engine.graph import Apply, Constant, Variable, op_name
+from arignote.engine.ops.scan import Scan
 from arignote.engine.origin import inherit
 from arignote.engine.testvalue import test_values_off
 
@@ -42,6 +43,15 @@ class NodeKernels:
         return self._programs[node].call(given_arrays)
 
 
+def _step_by_step(node: Apply, arrays: Sequence[np.ndarray], compute: Compute) -> Sequence[np.ndarray]:
+    """Compute a loop with a look at every node of each of its steps."""
+    assert isinstance(node.op, Scan)
+    inner = node.op.inner
+    return node.op.repeat(
+        arrays, lambda given: evaluate(inner.outputs, dict(zip(inner.inputs, given, strict=True)), compute)
+    )
+
+
 class Debug:
     """Computes every node by its kernel and by NumPy, and compares (mode 'debug').
 
@@ -57,6 +67,8 @@ class Debug:
     def __call__(self, node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """Compute the outputs of a node both ways; return NumPy's."""
         expected = perform(node, arrays)
+        if isinstance(node.op, Scan):
+            _step_by_step(node, arrays, self)
         for x, ours, theirs in zip(node.outputs, self._kernels(node, arrays), expected, strict=True):
             if not _agree(ours, theirs):
                 place = tuple(
@@ -101,6 +113,8 @@ class NanGuard:
         for x, array in zip(node.inputs, arrays, strict=True):
             if not isinstance(x, Constant):
                 _check_finite(node, f"its input {x!r}", array)
+        if isinstance(node.op, Scan):
+            return _step_by_step(node, arrays, self)
         results = self._kernels(node, arrays)
         for result in results:
             _check_finite(node, "its result", result)

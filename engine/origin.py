@@ -89,9 +89,11 @@ def user_line() -> Origin | None:
 
 
 def _origin(frame: FrameType) -> Origin:
-    line = frame.f_lineno
-    # A comprehension or a lambda belongs to the function around it.
-    while frame.f_code.co_name in _NAMELESS and frame.f_back is not None:
+    filename, line = frame.f_code.co_filename, frame.f_lineno
+    # A comprehension or a lambda belongs to the function around it, even where this library calls it.
+    while frame.f_back is not None and (
+        frame.f_code.co_name in _NAMELESS or frame.f_code.co_filename.startswith(_LIBRARY)
+    ):
         frame = frame.f_back
     code = frame.f_code
     # The same frame further on is the same call; what a loop makes in each round counts as a call.
@@ -99,7 +101,7 @@ def _origin(frame: FrameType) -> Origin:
     if last != id(frame) or frame.f_lasti < place:
         call += 1
     _running.calls[code] = id(frame), frame.f_lasti, call
-    return Origin(code.co_filename, line, code.co_name, call, _running.scope)
+    return Origin(filename, line, code.co_name, call, _running.scope)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
-from arignote.engine.graph import Variable, ancestors, as_variable, clone_replace
+from arignote.engine.graph import Variable, ancestors, as_variable, clone_replace, known_integer
 from arignote.engine.inner import close, free_variables
 from arignote.engine.ops.elementwise import cast, minimum, neq
 from arignote.engine.ops.scan import Scan, State, promised
@@ -330,7 +330,8 @@ def _steps(
                 f"{label}: n_steps", expected="an integer", actual=f"{steps!r} of type {steps.type}",
                 fix="cast(n_steps, 'int64')",
             )  # fmt: skip
-        steps = cast(steps, "int64")
+        number = known_integer(steps)
+        steps = cast(steps, "int64") if number is None else as_variable(np.int64(number))
     else:
         lengths = list(dict.fromkeys(_length(each) for each in rows))
         steps = lengths[0]
