@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from arignote.engine.graph import Apply, Variable, known_integer, rebuild, walk
 from arignote.engine.loop import Loop, Slot
 from arignote.engine.ops.elementwise import minimum
-from arignote.engine.ops.index import Bounds, Subtensor
+from arignote.engine.ops.index import Bounds, Entry, Subtensor
 from arignote.engine.ops.scan import Scan
 from arignote.engine.origin import inherit
 from arignote.engine.rewrite import rewrite
@@ -95,7 +95,7 @@ def _takes_last(node: Apply, place: int, depth: int) -> bool:
     """Tell whether a node takes some of the last rows only."""
     if not isinstance(node.op, Subtensor) or place or not node.op.pattern:
         return False
-    if node.op.pattern[0] not in (None, Bounds(start=True, stop=False, step=False)):
+    if node.op.pattern[0] not in (Entry.INTEGER, Bounds(start=True, stop=False, step=False)):
         return False
     index = known_integer(node.inputs[1])
     return index is not None and -depth <= index < 0
