@@ -9,7 +9,7 @@ from arignote.compile.kernels.elementwise import compile_source
 from arignote.compile.lowering import Steps, lowers, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.engine.graph import Apply
-from arignote.engine.ops.random import PARITY, ROTATIONS, ROUNDS, Uniform
+from arignote.engine.ops.random import PARITY, ROTATIONS, ROUNDS, Categorical, Uniform
 
 TASK = 1024  # numbers of a task
 
@@ -38,6 +38,43 @@ def lower_uniform(steps: Steps, op: Uniform, node: Apply) -> None:
         arguments=[advanced, state, count],
         tasks=1,
     )
+
+
+@lowers(Categorical)
+def lower_categorical(steps: Steps, op: Categorical, node: Apply) -> None:
+    """Look up every number among the probabilities of its row, added up."""
+    uniform, p = (steps.contiguous(x, node) for x in node.inputs)
+    target = steps.allocate(node.outputs[0])
+    rows, categories = p.shape
+    steps.step(
+        KernelSpec.of("random:categorical", dtype=uniform.dtype),
+        node,
+        reads=[uniform, p],
+        writes=[target],
+        arguments=[target, uniform, p, uniform.size, rows, categories],
+        tasks=-(-uniform.size // TASK),
+    )
+
+
+def categorical(*, dtype: str) -> Callable[..., int]:
+    """Build the kernel that finds categories.
+
+    Arguments: output, numbers, probabilities; the count of numbers, of rows, of categories.
+    """
+    source = f"""
+def kernel(args, scratch, begin, end):
+    out, uniform, p = int64_at(args[0]), {dtype}_at(args[1]), {dtype}_at(args[2])
+    rows, last = args[4], args[5] - 1
+    for i in range(begin * {TASK}, min(end * {TASK}, args[3])):
+        place, found = i % rows * args[5], 0
+        below = p[place]
+        while found < last and not uniform[i] < below:
+            found += 1
+            below += p[place + found]
+        out[i] = found
+    return 0
+"""
+    return compile_source(source, ["int64", dtype])
 
 
 def uniform(*, dtype: str, rotations: tuple[int, ...], rounds: int, parity: int) -> Callable[..., int]:

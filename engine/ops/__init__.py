@@ -195,7 +195,6 @@ from arignote.engine.ops.pooling import (
     pool_2d,
     pool_3d,
 )
-from arignote.engine.ops.random import RandomStreams
 from arignote.engine.ops.reduce import argmax, max, min, prod, sum
 from arignote.engine.ops.shape import (
     alloc,
@@ -222,6 +221,7 @@ from arignote.engine.ops.softmax import (
     softmax,
 )
 from arignote.engine.ops.statistics import all, any, mean
+from arignote.engine.ops.streams import MRG_RandomStreams, RandomStreams
 from arignote.engine.ops.take import (
     choose,
     compress,
@@ -237,6 +237,7 @@ from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2
 __all__ = [
     "AllocDiag",
     "ExtractDiag",
+    "MRG_RandomStreams",
     "RandomStreams",
     "Rebroadcast",
     "abs_",

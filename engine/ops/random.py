@@ -10,17 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from arignote.engine.config import config
-from arignote.engine.errors import DTypeError, InputError
-from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.elementwise import cast, cos, log1p, lt, sqrt
-from arignote.engine.ops.reduce import sum
-from arignote.engine.ops.shape import as_extents
-from arignote.engine.shared import SharedVariable, shared
+from arignote.engine.errors import InputError, ShapeError
+from arignote.engine.graph import Op, Variable
 from arignote.engine.types import TensorType
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -91,104 +85,53 @@ class Uniform(Op):
         return [None] * len(inputs)
 
 
-class RandomStreams:
-    """Streams of random numbers whose state advances with every call (`theano.tensor.shared_randomstreams`).
+@dataclass(frozen=True)
+class Categorical(Op):
+    """Which category each of some uniform numbers stands for.
 
-    Parameters
-    ----------
-    seed : int, optional
-        The same seed gives the same numbers, in every mode and at any number of threads.
-
-    Examples
-    --------
-    >>> from arignote.compile import function
-    >>> draw = function([], RandomStreams(seed=1).binomial(size=(4,), n=1, p=0.5))
-    >>> draw().shape
-    (4,)
+    Inputs: the numbers, and a matrix whose rows are probabilities. The numbers, in row-major order, take its
+    rows in turn. The last category has what the others leave.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.state_updates: list[tuple[SharedVariable, Variable]] = []
-        self._seeds = np.random.SeedSequence(seed)
-
-    def seed(self, seed: int | None = None) -> None:
-        """Start all streams anew."""
-        self._seeds = np.random.SeedSequence(seed)
-        for state, _ in self.state_updates:
-            state.set_value(self._new_state())
-
-    def _new_state(self) -> np.ndarray:
-        words = self._seeds.spawn(1)[0].generate_state(1, "uint64")
-        return np.array([words.view("int64")[0], 0], "int64")
-
-    def uniform(
-        self,
-        size: Any = (),
-        low: Any = 0.0,
-        high: Any = 1.0,
-        ndim: int | None = None,
-        dtype: str | None = None,
-    ) -> Variable:
-        """Return numbers drawn uniformly from [low, high)."""
-        dtype = dtype or "floatX"
-        sample = self._draw(size, dtype)
-        if (low, high) == (0.0, 1.0):
-            return sample
-        start, stop = (cast(as_variable(bound), dtype) for bound in (low, high))
-        return start + sample * (stop - start)
-
-    def normal(
-        self,
-        size: Any = (),
-        avg: Any = 0.0,
-        std: Any = 1.0,
-        ndim: int | None = None,
-        dtype: str | None = None,
-    ) -> Variable:
-        """Return numbers drawn from the normal distribution of mean `avg` and standard deviation `std`.
-
-        Each is made of two uniform numbers (Box and Muller, 1958). The finest of these limit it to 5.8
-        standard deviations in float32, and to 8.6 in float64.
-        """
-        dtype = dtype or "floatX"
-        uniform = self._draw([2, *as_extents(size, "normal")], dtype)
-        radius = sqrt(log1p(-uniform[0]) * -2)
-        angle = uniform[1] * cast(as_variable(2 * math.pi), dtype)
-        return cast(as_variable(avg), dtype) + radius * cos(angle) * cast(as_variable(std), dtype)
-
-    def binomial(
-        self, size: Any = (), n: Any = 1, p: Any = 0.5, ndim: int | None = None, dtype: str = "int64"
-    ) -> Variable:
-        """Return numbers of successes in `n` trials of probability `p`.
-
-        Parameters
-        ----------
-        size : shape
-            Numbers, integer scalars, or an integer vector such as ``x.shape``.
-        n : int
-        p : float or scalar
-        dtype : str
-
-        Raises
-        ------
-        DTypeError, InputError
-            If `n` is no number of at least 0.
-        """
-        if isinstance(n, Variable) or int(n) != n or n < 0:
-            raise DTypeError(
-                "binomial: argument `n`", expected="a whole number of at least 0", actual=repr(n)
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        uniform, p = types
+        rows, categories = p.shape
+        known = [extent for extent in uniform.shape if extent is not None]
+        count = math.prod(known) if len(known) == uniform.ndim else None
+        if categories == 0 or (None not in (rows, count) and count and (not rows or count % rows)):
+            raise ShapeError(
+                "multinomial: probabilities",
+                expected="at least one category, and a row for each number drawn, or one for all",
+                actual=f"{p} for {uniform}",
             )
-        p = as_variable(p)
-        draws = p.dtype if p.type.is_float else config.floatX
-        if n == 1:
-            return cast(lt(self._draw(size, draws), p), dtype)
-        trials = self._draw([int(n), *as_extents(size, "binomial")], draws)
-        return cast(sum(lt(trials, p), axis=0), dtype)
+        return [uniform.with_dtype("int64")]
 
-    def _draw(self, size: Any, dtype: str) -> Variable:
-        state = shared(self._new_state(), name="random state")
-        op = Uniform(config.floatX if dtype == "floatX" else dtype)
-        sample, advanced = op.apply(state, *as_extents(size, "random draw"))
-        state.default_update = advanced
-        self.state_updates.append((state, advanced))
-        return sample
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        uniform, p = arrays
+        rows, categories = p.shape
+        below = np.cumsum(p[:, :-1], axis=1)
+        row = np.arange(uniform.size) % max(rows, 1)
+        met = uniform.reshape(-1, 1) < below[row]
+        found = np.where(met.any(axis=1), met.argmax(axis=1) if categories > 1 else 0, categories - 1)
+        return (found.reshape(uniform.shape).astype("int64"),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [None, None]
+
+
+@dataclass(frozen=True)
+class Order(Op):
+    """The places along the last axis that the elements have when they are sorted."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        return [types[0].with_dtype("int64")]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.argsort(arrays[0], axis=-1, kind="stable"),)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [None]

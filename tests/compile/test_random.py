@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from arignote import function, shared
+from arignote import config, function, shared
 from arignote import tensor as T
 from arignote.compile.threads import get_num_threads, set_num_threads
 from arignote.engine.errors import GraphError
 from arignote.engine.ops.random import threefry
+from arignote.sandbox.rng_mrg import MRG_RandomStreams
 from arignote.tensor.shared_randomstreams import RandomStreams
 
 COUNTS = pytest.mark.parametrize("count", [1_000_000, pytest.param(10_000_000, marks=pytest.mark.slow)])
@@ -165,7 +166,7 @@ def test_dtypes_and_arguments():
     assert streams.uniform((2,), -0.1, 0.1, dtype="float32").dtype == "float32"
     assert streams.normal((2,), 0.1, 0.1, dtype="float32").dtype == "float32"
     assert streams.normal((2,), dtype="floatX").dtype == "float64"
-    for n in (-1, 1.5, T.lscalar()):
+    for n in (-1, 1.5, T.dscalar(), np.ones(2)):
         with pytest.raises(GraphError, match="argument `n`"):
             streams.binomial((2,), n=n)
 
@@ -258,3 +259,238 @@ def test_the_state_is_a_shared_variable():
     state.set_value(saved)
     np.testing.assert_array_equal(f(), first)
     assert state.get_value()[1] == 8
+
+
+# ------------------------------------------------------------------------------------------ distributions
+
+
+def discrete_draws(seed=5, mode=None, size=(3, 70)):
+    streams = RandomStreams(seed)
+    outputs = [
+        streams.multinomial(size, pvals=[0.2, 0.0, 0.5, 0.3]),
+        streams.multinomial(size, n=5, pvals=np.array([0.2, 0.8], "float32")),
+        streams.random_integers(size, -3, 1000),
+        streams.permutation(size, 7),
+        streams.choice(size, 5, p=[0.1, 0.1, 0.5, 0.2, 0.1]),
+        streams.choice(size, replace=True, a=[10, 20, 30]),
+        streams.choice(4, 5, replace=False),
+        streams.binomial(size, n=np.arange(1, size[-1] + 1), p=0.3),
+        streams.shuffle_row_elements(np.arange(30).reshape(5, 6)),
+    ]
+    return function([], outputs, mode=mode)
+
+
+def test_discrete_numbers_are_the_same_everywhere(threads):
+    threads(1)
+    compiled, reference = discrete_draws(), discrete_draws(mode="reference")
+    for _ in range(2):
+        for a, b in zip(compiled(), reference(), strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
+    threads(2)
+    first = discrete_draws(size=(300, 70))()
+    threads(1)
+    for a, b in zip(first, discrete_draws(size=(300, 70))(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@COUNTS
+def test_categories_have_their_probabilities(count):
+    streams = RandomStreams(21)
+    p = np.array([0.1, 0.25, 0.05, 0.6])
+    once, often, chosen = function(
+        [],
+        [
+            streams.multinomial((count,), pvals=p),
+            streams.multinomial((count // 10,), n=10, pvals=p.astype("float32")),
+            streams.choice((count,), np.array([5.0, 6.0, 7.0, 8.0]), p=p),
+        ],
+    )()
+    assert once.dtype == often.dtype == "int64"
+    assert (once.sum(1) == 1).all()
+    assert (often.sum(1) == 10).all()
+    for counts in (once.sum(0), often.sum(0), np.bincount(chosen.astype(int) - 5)):
+        assert scipy.stats.chisquare(counts, p * count).pvalue > 1e-3
+    first = often[:, 0]
+    expected = scipy.stats.binom.pmf(np.arange(11), 10, 0.1) * len(first)
+    met = np.bincount(first, minlength=11)
+    assert scipy.stats.chisquare([*met[:5], met[5:].sum()], [*expected[:5], expected[5:].sum()]).pvalue > 1e-3
+
+
+def test_each_row_has_its_probabilities():
+    p = np.array([[0.9, 0.1, 0.0], [0.0, 0.5, 0.5]])
+    many = np.tile(p, (5000, 1))
+    streams = MRG_RandomStreams(3)
+    rows, sums, chosen = function(
+        [],
+        [
+            streams.multinomial(pvals=many),
+            streams.multinomial(n=100, pvals=T.constant(p)),
+            streams.choice(size=1000, p=p),
+        ],
+    )()
+    assert rows.shape == (10000, 3)
+    assert sums.shape == (2, 3)
+    assert chosen.shape == (2, 1000)
+    np.testing.assert_allclose(rows.reshape(-1, 2, 3).mean(0), p, atol=4 * 0.5 / np.sqrt(5000))
+    assert (sums.sum(1) == 100).all()
+    assert sums[0, 2] == sums[1, 0] == 0
+    assert set(np.unique(chosen[0])) <= {0, 1}
+    assert set(np.unique(chosen[1])) == {1, 2}
+
+
+@COUNTS
+def test_integers_and_permutations_are_uniform(count):
+    streams = RandomStreams(22)
+    whole, order, few = function(
+        [],
+        [
+            streams.random_integers((count,), -2, 4),
+            streams.permutation((count // 10,), 4),
+            streams.choice((2,), 5, replace=False),
+        ],
+    )()
+    assert (whole.min(), whole.max()) == (-2, 4)
+    assert scipy.stats.chisquare(np.bincount(whole + 2)).pvalue > 1e-3
+    assert (np.sort(order, axis=1) == np.arange(4)).all()
+    names = (order * 4 ** np.arange(4)).sum(1)
+    kinds, counts = np.unique(names, return_counts=True)
+    assert len(kinds) == 24
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+    assert len(set(few.tolist())) == 2
+
+
+def test_choice_without_replacement_goes_by_the_weights():
+    p = np.array([0.5, 0.3, 0.2, 0.0])
+    sample = MRG_RandomStreams(4).choice(size=2, replace=False, p=np.tile(p, (20000, 1))).eval()
+    assert sample.shape == (20000, 2)
+    assert (sample[:, 0] != sample[:, 1]).all()
+    assert sample.max() == 2
+    pairs = {(i, j): p[i] * p[j] / (1 - p[i]) for i in range(3) for j in range(3) if i != j}
+    met = [(sample == pair).all(1).sum() for pair in pairs]
+    assert scipy.stats.chisquare(met, np.array(list(pairs.values())) * len(sample)).pvalue > 1e-3
+    old = MRG_RandomStreams(4).multinomial_wo_replacement(pvals=np.tile(p, (20000, 1)), n=2).eval()
+    np.testing.assert_array_equal(old, sample)
+
+
+@COUNTS
+def test_truncated_normal_numbers(count):
+    sample = RandomStreams(23).truncated_normal((count,), avg=1.0, std=2.0, dtype="float64").eval()
+    assert scipy.stats.kstest((sample - 1) / 2, scipy.stats.truncnorm(-2, 2).cdf).pvalue > 1e-3
+
+
+def test_parameters_that_broadcast():
+    streams, p, row = RandomStreams(5), T.dmatrix("p"), T.drow("row")
+    f = function(
+        [p, row],
+        [
+            streams.binomial(p=p),
+            streams.uniform(low=p, high=p + 1),
+            streams.normal(avg=row, std=p * 0),
+            streams.binomial(n=T.constant(np.array([0, 1, 7])), p=1.0),
+            streams.uniform(size=p.shape, ndim=2),
+            streams.normal(avg=np.float32(3), std=0.0),
+        ],
+    )
+    value = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
+    bits, numbers, centred, counts, sized, single = f(value, [[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(bits, value)
+    assert ((value <= numbers) & (numbers < value + 1)).all()
+    assert len(np.unique(numbers % 1)) == 6
+    np.testing.assert_array_equal(centred, [[1, 2, 3]] * 2)
+    assert counts.tolist() == [0, 1, 7]
+    assert sized.shape == (2, 3)
+    assert single == 3.0
+
+
+def test_a_symbolic_number_of_trials_and_of_elements():
+    n, streams = T.lscalar("n"), RandomStreams(6)
+    f = function([n], [streams.binomial((4,), n=n, p=1.0), streams.permutation(n=n), streams.choice(n, n)])
+    for value in (3, 1, 5):
+        trials, order, some = f(value)
+        assert trials.tolist() == [value] * 4
+        assert sorted(order) == list(range(value))
+        assert some.shape == (value,)
+
+
+def test_dtypes_of_samples():
+    streams = RandomStreams(7)
+    narrow, wide = T.fvector(), T.dvector()
+    assert streams.normal((2,), dtype="float32").dtype == "float32"
+    assert streams.normal(avg=narrow).dtype == streams.normal(avg=wide).dtype == "float64"  # floatX
+    assert streams.multinomial(pvals=wide, dtype="float32").dtype == "float32"
+    assert streams.random_integers((2,), dtype="int8").dtype == "int8"
+    before = config.floatX
+    try:
+        config.floatX = "float32"
+        assert streams.uniform((2,), 0.1, 0.3).dtype == streams.normal(avg=narrow).dtype == "float32"
+        assert streams.normal(avg=wide).dtype == "float64"
+    finally:
+        config.floatX = before
+
+
+def test_the_state_of_a_draw_can_be_kept_and_given_back():
+    streams = RandomStreams(8)
+    draw = streams.normal((3,))
+    f = function([], draw)
+    kept = draw.rng.get_value(borrow=True)
+    first = f()
+    draw.rng.set_value(kept, borrow=True)
+    np.testing.assert_array_equal(f(), first)
+    other = RandomStreams(9)
+    g = function([], other.normal((3,)))
+    for (mine, _), (theirs, _) in zip(streams.state_updates, other.state_updates, strict=True):
+        theirs.set_value(mine.get_value())
+    np.testing.assert_array_equal(g(), f())
+    still = function([], draw, no_default_updates=True)
+    np.testing.assert_array_equal(still(), still())
+    moving = function([], draw, updates=streams.updates(), no_default_updates=True)
+    assert (moving() != moving()).all()
+
+
+def test_a_pickled_function_goes_on_with_its_stream():
+    f = function([], RandomStreams(10).choice((50,), 1000, replace=False))
+    f()
+    g = pickle.loads(pickle.dumps(f))
+    np.testing.assert_array_equal(f(), g())
+    streams = pickle.loads(pickle.dumps(RandomStreams(10)))
+    np.testing.assert_array_equal(streams.uniform((4,)).eval(), RandomStreams(10).uniform((4,)).eval())
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda s: s.binomial((2,), n=0.5), "argument `n`"),
+        (lambda s: s.permutation(n=-1), "argument `n`"),
+        (lambda s: s.choice((2,), 2.5), "argument `a`"),
+        (lambda s: s.choice((2,), p=np.ones((2, 2, 2)) / 2), "choice: p"),
+        (lambda s: s.multinomial((2,), pvals=0.5), "multinomial: probabilities"),
+        (lambda s: s.multinomial((3,), pvals=np.ones((2, 2)) / 2), "a row for each number"),
+        (lambda s: s.multinomial(pvals=np.ones((2, 0))), "at least one category"),
+        (lambda s: s.uniform((2, 3), ndim=1), "uniform: ndim"),
+        (lambda s: s.uniform(T.lvector()), "say `ndim=`"),
+        (lambda s: s.uniform((-1,)), "at least 0"),
+        (
+            lambda s: s.multinomial_wo_replacement(size=(2,), pvals=[[0.5, 0.5]]),
+            "multinomial_wo_replacement: size",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn(draw, words):
+    with pytest.raises(GraphError, match=words):
+        draw(RandomStreams(1))
+
+
+@pytest.mark.parametrize("mode", ["compiled", "reference"])
+def test_empty_samples(mode):
+    streams, p = RandomStreams(1), T.dmatrix("p")
+    f = function(
+        [p],
+        [
+            streams.multinomial(pvals=p),
+            streams.permutation((2,), 0),
+            streams.choice((0,), 3),
+            streams.normal((0, 2)),
+        ],
+        mode=mode,
+    )
+    assert [x.shape for x in f(np.ones((0, 3)))] == [(0, 3), (2, 0), (0,), (0, 2)]
