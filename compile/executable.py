@@ -53,7 +53,7 @@ class Executable:
 
     def __init__(self, built: Built, variables: Sequence[Variable], arena: Arena) -> None:
         self.built = built
-        self._arena = arena
+        self._arena, self._arena_size = arena, built.arena
         self._results = [*built.results, *built.renewed.values()]
         given: list[Buffer] = [*map(Argument, variables), *self._results]
         self._places = {buffer: place for place, buffer in enumerate(given)}
@@ -97,7 +97,12 @@ class Executable:
             self._place(_ARENA if isinstance(buffer.parent, Temporary) else buffer.parent)
         return self._places.setdefault(buffer, len(self._places))
 
-    def run(self, arrays: Sequence[np.ndarray], integers: Mapping[Variable, int]) -> list[np.ndarray]:
+    def run(
+        self,
+        arrays: Sequence[np.ndarray],
+        integers: Mapping[Variable, int],
+        results: list[np.ndarray] | None = None,
+    ) -> list[np.ndarray]:
         """Run the program.
 
         Parameters
@@ -106,6 +111,8 @@ class Executable:
             The contiguous, aligned values of the variables, in their order.
         integers : mapping of Variable to int
             The integers that decide shapes.
+        results : list of ndarray, optional
+            What an earlier run has returned: to be written to again.
 
         Returns
         -------
@@ -119,9 +126,10 @@ class Executable:
         """
         words, objects = self._words, self._arrays
         try:
-            results = [np.empty(shape, dtype) for shape, dtype in self._shapes]
-            if self.built.arena:
-                words[self._arena_place] = self._arena.address(self.built.arena)
+            if results is None:
+                results = [np.empty(shape, dtype) for shape, dtype in self._shapes]
+            if self._arena_size:
+                words[self._arena_place] = self._arena.address(self._arena_size)
         except MemoryError:
             raise allocation_error(self.built) from None
         place = 0

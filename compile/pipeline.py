@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from arignote.compile.bound import Bound
 from arignote.compile.build import check_update
 from arignote.compile.explain import explained
 from arignote.compile.io import In, Out
@@ -211,11 +212,65 @@ class Function:
                 arrays[place] = self._conformed(place, value)
         with self._lock:
             results = self._call(arrays)
+        return results[0] if self._returns == "one" else self._returned(results)
+
+    def _returned(self, results: list[np.ndarray]) -> Any:
+        """Return the results in the form that `function` was told."""
         if self._returns == "list":
             return results
         if isinstance(self._returns, tuple):
             return dict(zip(self._returns, results, strict=True))
         return results[0] if self._returns == "one" else None
+
+    def bind(self, *args: Any, **named: Any) -> Bound:
+        """Return the call with these arrays, for loops that fill them again and again.
+
+        A bound call reads what the arrays hold when it is called, and returns the same result arrays, written
+        anew, every time. It takes about half the time of a call, which matters for functions of a few
+        microseconds.
+
+        Parameters
+        ----------
+        *args, **named
+            As for a call. Arrays must have the input's dtype and be C-contiguous and aligned, since they are
+            kept, not copied; scalars and lists become arrays of their own, see `Bound.arguments`.
+
+        Returns
+        -------
+        Bound
+            To be called without arguments.
+
+        Raises
+        ------
+        DTypeError
+            For an array that would have to be converted.
+        TypeError, ShapeError
+            As for a call.
+
+        Examples
+        --------
+        >>> from arignote.engine.types import TensorType
+        >>> x = TensorType("float64", (None,))("x")
+        >>> buffer = np.zeros(3)
+        >>> doubled = function([x], 2 * x).bind(buffer)
+        >>> for value in range(3):
+        ...     buffer[:] = value
+        ...     print(doubled())
+        [0. 0. 0.]
+        [2. 2. 2.]
+        [4. 4. 4.]
+        """
+        arrays = list(self._ordered(args, named))
+        for place, value in enumerate(arrays):
+            arrays[place] = self._conformed(place, value)
+            if isinstance(value, np.ndarray) and arrays[place] is not value:
+                raise DTypeError(
+                    f"bind: argument {place} of {self!r}",
+                    expected=f"a C-contiguous, aligned array of {self._dtypes[place]}",
+                    actual=f"dtype {value.dtype}, strides {value.strides}, shape {value.shape}",
+                    fix="bind a converted copy, np.ascontiguousarray(value, dtype), and fill that",
+                )
+        return Bound(self, arrays)
 
     def copy(
         self,

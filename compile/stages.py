@@ -100,10 +100,7 @@ class Native:
             key += shapes.resolve(types, integers)
         executable = self._executables.get(key)
         if executable is None:
-            executable = self._specialized(self._types(arrays), integers)
-            self._executables[key] = executable
-            if len(self._executables) > MOST_SPECIALIZATIONS:
-                self._executables.popitem(last=False)
+            executable = self._kept(key, arrays, integers)
         elif len(self._executables) > 1:
             self._executables.move_to_end(key)
         run = executable.run if self._profile is None else self._profile.measured(executable)
@@ -115,6 +112,46 @@ class Native:
             variable.set_value(array, borrow=True)
             variable.lent = False
         return results[: self._returned]
+
+    def _kept(self, key: Any, arrays: list[np.ndarray], integers: dict[Variable, int]) -> Executable:
+        """Make the program for a set of shapes, and keep it."""
+        executable = self._specialized(self._types(arrays), integers)
+        self._executables[key] = executable
+        if len(self._executables) > MOST_SPECIALIZATIONS:
+            self._executables.popitem(last=False)
+        return executable
+
+    def bound(self, arguments: Sequence[np.ndarray]) -> Callable[[], list[np.ndarray] | None] | None:
+        """Return the call with these arguments that writes its results to the same arrays every time.
+
+        It returns None once a shared variable has got another shape. There is none where integers decide
+        shapes, where an update changes one, or where steps are measured.
+        """
+        if self._shapes.prologue or self._profile:
+            return None
+        arrays = [*arguments, *(variable.storage for variable in self._shared)]
+        key = tuple([array.shape for array in arrays])
+        executable = self._executables.get(key) or self._kept(key, arrays, {})
+        if executable.built.renewed:
+            return None
+        shared = list(enumerate(self._shared, len(arguments)))
+        results = None
+
+        def call() -> list[np.ndarray] | None:
+            nonlocal results
+            for variable in self._updated:
+                if variable.lent:
+                    variable.set_value(variable.storage)
+            for place, variable in shared:
+                storage = variable.storage
+                if storage is not arrays[place]:
+                    if storage.shape != arrays[place].shape:
+                        return None
+                    arrays[place] = storage
+            results = executable.run(arrays, {}, results)
+            return results
+
+        return call
 
     @property
     def built(self) -> list[Built]:
