@@ -49,10 +49,16 @@ class Executable:
     variables : sequence of Variable
         Whose values `run` is given: the inputs, and the shared variables.
     arena : Arena
+
+    Attributes
+    ----------
+    first_step : int or None
+        The number of its first step in a profile.
     """
 
     def __init__(self, built: Built, variables: Sequence[Variable], arena: Arena) -> None:
         self.built = built
+        self.first_step: int | None = None
         self._arena, self._arena_size = arena, built.arena
         self._results = [*built.results, *built.renewed.values()]
         given: list[Buffer] = [*map(Argument, variables), *self._results]

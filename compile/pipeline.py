@@ -99,7 +99,9 @@ class Function:
         # What is called knows nothing of this function: in a cycle, arenas would live until a collection.
         self._natives: list[Native] = []
         if self._mode != "compiled":
-            compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
+            compute: Compute = {"reference": perform, "debug": Debug(), "nan_guard": NanGuard()}[self._mode]
+            if self.profile is not None:
+                compute = self.profile.watched(compute)
             self._call = partial(_evaluated, self._inputs, self._outputs, self._updates, compute)
             return
         stages = split(self._outputs, self._updates, self.profile)

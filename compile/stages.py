@@ -21,7 +21,7 @@ from arignote.compile.executable import Arena, Executable
 from arignote.compile.lowering import is_native
 from arignote.compile.profile import Profile
 from arignote.compile.specialize import Shapes
-from arignote.engine.evaluate import perform
+from arignote.engine.evaluate import Compute, perform
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, graph_inputs, walk
 from arignote.engine.ops.control import IfElse
 from arignote.engine.ops.shape import ShapeOf, is_short
@@ -206,11 +206,11 @@ class _Host:
 
     natives: Sequence[Native] = ()
 
-    def __init__(self, node: Apply) -> None:
-        self._node = node
+    def __init__(self, node: Apply, compute: Compute) -> None:
+        self._node, self._compute = node, compute
 
     def run(self, values: Values) -> None:
-        results = perform(self._node, [value_of(x, values) for x in self._node.inputs])
+        results = self._compute(self._node, [value_of(x, values) for x in self._node.inputs])
         for x, result in zip(self._node.outputs, results, strict=True):
             values[x] = np.require(result, x.dtype, ["C", "A"])
 
@@ -298,7 +298,7 @@ def split(
             if isinstance(node.op, IfElse):
                 stages.append(_Branch(node, leaves))
             elif not is_native(node.op):
-                stages.append(_Host(node))
+                stages.append(_Host(node, profile.watched(perform) if profile else perform))
     return stages
 
 
