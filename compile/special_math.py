@@ -5,15 +5,21 @@ They stop at the same special values as SciPy's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from math import copysign, erf, erfc, exp, inf, log, nan, pi, sqrt, tan
 from typing import Any
 
 from numba.extending import register_jitable
-from numpy import floor
 
 #: Division by 0 gives infinities and NaN: numba's own would raise.
 _compiled: Any = register_jitable(error_model="numpy")
+
+
+@_compiled
+def _floor(x: float) -> float:
+    """Return the largest whole number up to x: `math.floor` makes integers; from 2**52 on all are whole."""
+    return float(math.floor(x)) if abs(x) < 2.0**52 else x
 
 
 @_compiled
@@ -28,12 +34,12 @@ def polygamma(order: float, x: float) -> float:
     for i in range(int(order)):
         factorial *= i + 1
         sign = -sign
-    if x <= 0 and x == floor(x):
+    if x <= 0 and x == _floor(x):
         return sign * inf
     if x > 0 or x != x:
         return sign * factorial * _hurwitz_zeta(order + 1, x)
     # The sum over all whole numbers k of 1/(x + k)**s repeats with period 1; take the terms of k < 0 away.
-    r = x - floor(x)
+    r = x - _floor(x)
     beyond = _hurwitz_zeta(order + 1, 1 - r) - _hurwitz_zeta(order + 1, 1 - x)
     return sign * factorial * (_hurwitz_zeta(order + 1, r) + sign * beyond)
 
@@ -47,7 +53,7 @@ def _digamma(x: float) -> float:
         return copysign(inf, -x)
     result = 0.0
     if x < 0:
-        r = x - floor(x + 0.5)
+        r = x - _floor(x + 0.5)
         if r == 0 or r != r:  # a pole from both sides; or no number
             return nan
         result = -pi / tan(pi * r)
