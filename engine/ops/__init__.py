@@ -48,7 +48,7 @@ from arignote.engine.ops.diagonal import (
     tril,
     triu,
 )
-from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, outer, tensordot
+from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, kron, outer, tensordot
 from arignote.engine.ops.elementwise import (
     abs_,
     add,
@@ -165,16 +165,17 @@ from arignote.engine.ops.linalg import (
     cholesky,
     det,
     expm,
-    kron,
-    matrix_dot,
     matrix_inverse,
-    matrix_power,
-    norm,
     pinv,
     slogdet,
     solve,
     solve_lower_triangular,
     solve_upper_triangular,
+)
+from arignote.engine.ops.matrices import (
+    matrix_dot,
+    matrix_power,
+    norm,
     tensorinv,
     tensorsolve,
     trace,

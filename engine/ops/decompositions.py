@@ -14,21 +14,19 @@ import numpy as np
 
 from arignote.engine.errors import DTypeError, GraphError, LinearAlgebraError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.ops.diagonal import diag, identity_like, tril, triu
 from arignote.engine.ops.dot import dot, outer
-from arignote.engine.ops.elementwise import cast, eq, minimum, sqr, switch
+from arignote.engine.ops.elementwise import cast, minimum, sqr, switch
+from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.linalg import (
     PseudoInverse,
     as_matrix,
     cholesky,
-    lower_half,
     matrix_inverse,
-    on_diagonal,
-    places,
     refusing,
     solve_lower_triangular,
     solve_upper_triangular,
     square,
-    upper_half,
 )
 from arignote.engine.ops.reduce import sum
 from arignote.engine.ops.shape import dimshuffle, extents, transpose, zeros_like
@@ -44,7 +42,7 @@ def _smaller(rows: int | None, columns: int | None) -> int | None:
 def _inverse_gaps(values: Variable) -> Variable:
     """Return 1 / (v[j] - v[i]), and 0 on the diagonal."""
     gaps = dimshuffle(values, "x", 0) - dimshuffle(values, 0, "x")
-    same = eq(*places(gaps))
+    same = identity_like(gaps)
     return switch(same, 0, 1 / switch(same, 1, gaps))
 
 
@@ -82,7 +80,7 @@ class SVD(Op):
         thin = outputs if self.compute_uv and not self.full_matrices else SVD(False, True).apply(inputs[0])
         u, values, vt = thin
         # J. Townsend, "Differentiating the singular value decomposition" (2016)
-        inner = None if of_values is None else on_diagonal(of_values)
+        inner = None if of_values is None else diag(of_values)
         terms = []
         row, column = dimshuffle(values, "x", 0), dimshuffle(values, 0, "x")
         gaps = _inverse_gaps(sqr(values)) if of_u is not None or of_v is not None else None
@@ -143,12 +141,9 @@ class QR(Op):
         u, v_gradient = r[:, :count], of_r[:, count:]
         of_q = of_q + dot(a[:, count:], transpose(v_gradient))
         middle = dot(u, transpose(of_r[:, :count])) - dot(transpose(of_q), q)
-        symmetric = lower_half(middle) + transpose(lower_half(middle, 1))
+        symmetric = tril(middle) + transpose(tril(middle, -1))
         of_x = transpose(solve_upper_triangular(u, transpose(of_q + dot(q, symmetric))))
-        # Y's columns are those of Q R̅ behind X's.
-        row, column = places(r)
-        first = cast(eq(row, column), a.dtype)
-        return [dot(of_x, first) + switch(column < count, 0, dot(q, of_r))]
+        return [concatenate([of_x, dot(q, v_gradient)], axis=1)]
 
 
 @dataclass(frozen=True)
@@ -175,7 +170,7 @@ class Eig(Op):
     ) -> Sequence[Variable | None]:
         (values, vectors), (of_values, of_vectors) = outputs, gradients
         vt = transpose(vectors)
-        inner = None if of_values is None else on_diagonal(of_values)
+        inner = None if of_values is None else diag(of_values)
         if of_vectors is not None:  # their lengths do not change
             lengthwise = sum(vectors * of_vectors, axis=0, keepdims=True)
             inner = _sum(inner, _inverse_gaps(values) * dot(vt, of_vectors - vectors * lengthwise))
@@ -206,13 +201,14 @@ class Eigh(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         (values, vectors), (of_values, of_vectors) = outputs, gradients
-        inner = None if of_values is None else on_diagonal(of_values)
+        inner = None if of_values is None else diag(of_values)
         if of_vectors is not None:
             inner = _sum(inner, _inverse_gaps(values) * dot(transpose(vectors), of_vectors))
         both = dot(dot(vectors, inner), transpose(vectors))
         # The triangle that is read stands for both.
-        half = lower_half if self.UPLO == "L" else upper_half
-        return [half(both) + half(transpose(both), 1)]
+        if self.UPLO == "L":
+            return [tril(both) + tril(transpose(both), -1)]
+        return [triu(both) + triu(transpose(both), 1)]
 
 
 @dataclass(frozen=True)
@@ -369,8 +365,7 @@ def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> Variable:
 
 def _folded_out(x: Variable, lower: bool) -> Variable:
     """Return the symmetric matrix of which one triangle is given."""
-    half = lower_half if lower else upper_half
-    return half(x) + transpose(half(x, 1))
+    return tril(x) + transpose(tril(x, -1)) if lower else triu(x) + transpose(triu(x, 1))
 
 
 def lstsq(a: Any, b: Any, rcond: float) -> list[Variable]:

@@ -222,6 +222,38 @@ def batched_tensordot(a: Any, b: Any, axes: Axes = 2) -> Variable:
     return _contract("batched_tensordot", as_variable(a), as_variable(b), axes, batch=1)
 
 
+def kron(a: Any, b: Any) -> Variable:
+    """Return the Kronecker product (`theano.tensor.slinalg.kron`).
+
+    Parameters
+    ----------
+    a, b : vector or matrix
+        As in `numpy.kron`; not both of them vectors, as in Theano.
+
+    Raises
+    ------
+    ShapeError
+        For other ranks.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> kron(np.eye(2), np.array([[1.0, 2.0]])).eval()
+    array([[1., 2., 0., 0.],
+           [0., 0., 1., 2.]])
+    """
+    a, b = as_variable(a), as_variable(b)
+    if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 and a.ndim + b.ndim > 2):
+        raise ShapeError(
+            "kron", expected="two matrices, or a matrix and a vector", actual=f"{a.type} and {b.type}",
+            fix="for two vectors use outer(a, b).flatten()",
+        )  # fmt: skip
+    first, second = (x if x.ndim == 2 else dimshuffle(x, "x", 0) for x in (a, b))
+    products = dimshuffle(first, 0, "x", 1, "x") * dimshuffle(second, "x", 0, "x", 1)
+    of_a, of_b = extents(first), extents(second)
+    return reshape(products, [mine * theirs for mine, theirs in zip(of_a, of_b, strict=True)])
+
+
 def _contract(name: str, a: Variable, b: Variable, axes: Axes, batch: int) -> Variable:
     """Move the summed axes together, and multiply matrices, or stacks of them where `batch` is 1."""
     summed_a, summed_b = _summed_axes(name, a, b, axes, batch)

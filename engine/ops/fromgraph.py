@@ -65,6 +65,16 @@ class FromGraph(Op):
                 terms[place] = None if none else cast(as_variable(term), inputs[place].dtype)
         return terms
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        from arignote.engine.vectorize import vectorize
+
+        own = [
+            inner.type() if has_batch else x
+            for x, inner, has_batch in zip(inputs, self.inner.inputs, is_batched, strict=True)
+        ]
+        replace = {old: new for old, new in zip(own, inputs, strict=True) if old is not new}
+        return vectorize(self.inner.on(own), replace)
+
     def _own_gradients(
         self, inputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> list[Variable | None]:

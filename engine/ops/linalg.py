@@ -7,7 +7,6 @@ automatic differentiation" (2008), and are made of ops of this module.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from arignote.engine.errors import DTypeError, LinearAlgebraError, ShapeError
+from arignote.engine.batching import fold, unfold
+from arignote.engine.errors import LinearAlgebraError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.dot import dot, outer
-from arignote.engine.ops.elementwise import abs_, cast, eq, ge, neq, sqr, sqrt, switch
-from arignote.engine.ops.reduce import max, min, sum
-from arignote.engine.ops.shape import arange, dimshuffle, extents, reshape, transpose
+from arignote.engine.ops.diagonal import identity_like, tril, triu
+from arignote.engine.ops.dot import dot, kron, outer
+from arignote.engine.ops.elementwise import cast, switch
+from arignote.engine.ops.shape import extents, transpose
 from arignote.engine.types import TensorType, float_dtype, upcast
 
 Structure = Literal["general", "lower_triangular", "upper_triangular"]
@@ -64,35 +64,6 @@ def refusing(what: str, fix: str) -> Iterator[None]:
         yield
     except np.linalg.LinAlgError as error:
         raise LinearAlgebraError(what, actual=str(error), fix=fix) from None
-
-
-def places(x: Variable) -> tuple[Variable, Variable]:
-    """Return the numbers of the rows of a matrix, as a column, and those of its columns, as a row."""
-    rows, columns = extents(x)
-    return dimshuffle(arange(rows), 0, "x"), dimshuffle(arange(columns), "x", 0)
-
-
-def lower_half(x: Variable, below: int = 0) -> Variable:
-    """Return the lower triangle, zeros elsewhere; the first `below` diagonals of it are zeros too."""
-    row, column = places(x)
-    return switch(ge(row, column + below), x, 0)
-
-
-def upper_half(x: Variable, above: int = 0) -> Variable:
-    """Return the upper triangle, zeros elsewhere; the first `above` diagonals of it are zeros too."""
-    return transpose(lower_half(transpose(x), above))
-
-
-def on_diagonal(vector: Variable) -> Variable:
-    """Return the square matrix with these numbers on its diagonal."""
-    row = dimshuffle(vector, "x", 0)
-    count = arange(extents(vector)[0])
-    return switch(eq(dimshuffle(count, 0, "x"), dimshuffle(count, "x", 0)), row, 0)
-
-
-def diagonal_of(x: Variable) -> Variable:
-    """Return the diagonal of a square matrix."""
-    return sum(switch(eq(*places(x)), x, 0), axis=1)
 
 
 # ------------------------------------------------------------------------------------------- ops
@@ -211,8 +182,8 @@ class Cholesky(Op):
         assert gradient is not None
         if not self.lower:
             factor, gradient = transpose(factor), transpose(gradient)
-        inner = lower_half(dot(transpose(factor), gradient))
-        inner = inner - on_diagonal(diagonal_of(inner)) / 2
+        inner = tril(dot(transpose(factor), gradient))
+        inner = switch(identity_like(inner), inner / 2, inner)
         upper = Solve("upper_triangular")
         middle = transpose(upper(transpose(factor), transpose(upper(transpose(factor), inner))))
         result = _folded(middle)
@@ -221,7 +192,7 @@ class Cholesky(Op):
 
 def _folded(x: Variable) -> Variable:
     """Return the gradient with respect to the lower triangle: it is read alone, and stands for both."""
-    return lower_half(x) + lower_half(transpose(x), 1)
+    return tril(x) + tril(transpose(x), -1)
 
 
 @dataclass(frozen=True)
@@ -264,8 +235,16 @@ class Solve(Op):
         of_b = Solve(_FLIPPED[self.A_structure])(transpose(a), gradient)
         of_a = -(outer(of_b, x) if x.ndim == 1 else dot(of_b, transpose(x)))
         if self.A_structure != "general":
-            of_a = lower_half(of_a) if self.A_structure == "lower_triangular" else upper_half(of_a)
+            of_a = tril(of_a) if self.A_structure == "lower_triangular" else triu(of_a)
         return [of_a, of_b]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        a, b = inputs
+        if is_batched[0]:
+            return None
+        if b.ndim == 2:
+            return [transpose(self(a, transpose(b)))]
+        return [unfold(self(a, fold(b, 1)), 1, [extents(b)[0], extents(b)[2]])]
 
 
 _FLIPPED: dict[Structure, Structure] = {
@@ -417,167 +396,3 @@ def _solve(structure: Structure, A: Any, b: Any) -> Variable:
 def expm(x: Any) -> Variable:
     """Return the exponential of a square matrix (`theano.tensor.slinalg.expm`)."""
     return Expm()(as_matrix(x, "expm"))
-
-
-def matrix_dot(*matrices: Any) -> Variable:
-    """Return the product of matrices, from left to right (`theano.tensor.nlinalg.matrix_dot`)."""
-    result = as_variable(matrices[0])
-    for each in matrices[1:]:
-        result = dot(result, each)
-    return result
-
-
-def matrix_power(x: Any, n: int) -> Variable:
-    """Return a square matrix to a whole power; of a negative one, the power of the inverse.
-
-    Raises
-    ------
-    DTypeError
-        If the power is no integer.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> matrix_power(np.array([[1.0, 1.0], [0.0, 1.0]]), 5).eval()
-    array([[1., 5.],
-           [0., 1.]])
-    """
-    if not isinstance(n, int | np.integer):
-        raise DTypeError("matrix_power: n", expected="an integer", actual=repr(n))
-    base = as_variable(x)
-    if n < 0:
-        base, n = matrix_inverse(base), -n
-    square("matrix_power", base.type)
-    result = None
-    while n:  # by its binary digits
-        if n % 2:
-            result = base if result is None else dot(result, base)
-        n //= 2
-        base = dot(base, base) if n else base
-    return cast(eq(*places(base)), base.dtype) if result is None else result
-
-
-def trace(x: Any) -> Variable:
-    """Return the sum of the diagonal of a matrix (`theano.tensor.nlinalg.trace`)."""
-    x = as_variable(x)
-    if x.ndim != 2:
-        raise ShapeError("trace", expected="a matrix", actual=f"{x!r} of type {x.type}")
-    return sum(switch(eq(*places(x)), x, 0))
-
-
-def kron(a: Any, b: Any) -> Variable:
-    """Return the Kronecker product (`theano.tensor.slinalg.kron`).
-
-    Parameters
-    ----------
-    a, b : vector or matrix
-        As in `numpy.kron`; not both of them vectors, as in Theano.
-
-    Raises
-    ------
-    ShapeError
-        For other ranks.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> kron(np.eye(2), np.array([[1.0, 2.0]])).eval()
-    array([[1., 2., 0., 0.],
-           [0., 0., 1., 2.]])
-    """
-    a, b = as_variable(a), as_variable(b)
-    if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 and a.ndim + b.ndim > 2):
-        raise ShapeError(
-            "kron", expected="two matrices, or a matrix and a vector", actual=f"{a.type} and {b.type}",
-            fix="for two vectors use outer(a, b).flatten()",
-        )  # fmt: skip
-    first, second = (x if x.ndim == 2 else dimshuffle(x, "x", 0) for x in (a, b))
-    products = dimshuffle(first, 0, "x", 1, "x") * dimshuffle(second, "x", 0, "x", 1)
-    of_a, of_b = extents(first), extents(second)
-    return reshape(products, [mine * theirs for mine, theirs in zip(of_a, of_b, strict=True)])
-
-
-def tensorinv(a: Any, ind: int = 2) -> Variable:
-    """Return the inverse of an array with respect to `tensordot` (`theano.tensor.nlinalg.tensorinv`).
-
-    Parameters
-    ----------
-    a : Variable or array_like
-        The product of its first `ind` extents is the product of the others.
-    ind : int
-
-    Returns
-    -------
-    Variable
-        Its first axes are the last ones of `a`.
-    """
-    a = as_variable(a)
-    shape = extents(a)
-    rows = _count(shape[:ind])
-    inverse = matrix_inverse(reshape(a, [rows, _count(shape[ind:])]))
-    return reshape(inverse, [*shape[ind:], *shape[:ind]])
-
-
-def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Variable:
-    """Return the x with ``tensordot(a, x, x.ndim) = b`` (`theano.tensor.nlinalg.tensorsolve`).
-
-    Parameters
-    ----------
-    a, b : Variable or array_like
-    axes : sequence of int, optional
-        Axes of `a` to move behind the others first.
-    """
-    a, b = as_variable(a), as_variable(b)
-    if axes is not None:
-        moved = [axis % a.ndim for axis in axes]
-        a = dimshuffle(a, *(axis for axis in range(a.ndim) if axis not in moved), *moved)
-    wanted = extents(a)[b.ndim :]
-    count = _count(wanted)
-    return reshape(solve(reshape(a, [_count(extents(a)[: b.ndim]), count]), b.flatten()), wanted)
-
-
-def _count(shape: Sequence[Variable]) -> Variable:
-    return math.prod(shape, start=as_variable(np.asarray(1, "int64")))
-
-
-def norm(x: Any, ord: int | float | str | None = None) -> Variable:
-    """Return the norm of a vector or a matrix (`theano.tensor.nlinalg.norm`).
-
-    Parameters
-    ----------
-    x : vector or matrix
-    ord : number, 'inf', '-inf' or 'fro', optional
-        As of `numpy.linalg.norm`. By default the root of the sum of squares.
-
-    Raises
-    ------
-    ShapeError
-        For another rank, or an `ord` that arrays of this rank do not have.
-
-    Examples
-    --------
-    >>> import arignote.compile
-    >>> float(norm(np.array([3.0, -4.0])).eval()), float(norm(np.array([3.0, -4.0]), "inf").eval())
-    (5.0, 4.0)
-    """
-    x = as_variable(x)
-    x = cast(x, float_dtype(x.dtype))
-    order: Any = {"inf": math.inf, "-inf": -math.inf}.get(ord, ord) if isinstance(ord, str) else ord
-    if x.ndim in (1, 2) and (order is None or (order == "fro" and x.ndim == 2)):
-        return sqrt(sum(sqr(x)))
-    if x.ndim == 1 and not isinstance(order, str):
-        if order in (math.inf, -math.inf):
-            return max(abs_(x)) if order == math.inf else min(abs_(x))
-        return sum(cast(neq(x, 0), x.dtype)) if order == 0 else sum(abs_(x) ** order) ** (1 / order)
-    if x.ndim == 2 and order in (1, -1, math.inf, -math.inf):
-        sums = sum(abs_(x), axis=0 if order in (1, -1) else 1)
-        return max(sums) if order in (1, math.inf) else min(sums)
-    if x.ndim == 2 and order in (2, -2, "nuc"):
-        from arignote.engine.ops.decompositions import svd
-
-        values = svd(x, compute_uv=False)
-        return max(values) if order == 2 else min(values) if order == -2 else sum(values)
-    raise ShapeError(
-        "norm", expected="a vector or a matrix, and an `ord` of numpy.linalg.norm",
-        actual=f"{x!r} of type {x.type}, ord={ord!r}",
-    )  # fmt: skip

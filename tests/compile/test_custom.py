@@ -241,6 +241,14 @@ def test_an_expression_as_an_op(mode):
     np.testing.assert_allclose(of_w, (X * (X + 1)).sum(0), rtol=1e-12)
 
 
+def test_the_jacobian_of_an_expression_as_an_op():
+    x, a = T.dvector("x"), T.dvector("a")
+    op = OpFromGraph([x], [x**2 * x.sum()])
+    value = np.array([1.0, 2.0])
+    expected = np.diag(2 * value * 3) + value[:, None] ** 2
+    np.testing.assert_allclose(jacobian(op(a), a).eval({a: value}), expected, rtol=1e-12)
+
+
 def test_an_expression_of_one_variable_twice_and_of_its_own_result():
     x, y, a = T.dscalar("x"), T.dscalar("y"), T.dscalar("a")
     op = OpFromGraph([x, y], [x**2 * y])

@@ -6,6 +6,7 @@ import pytest
 from arignote import function, grad
 from arignote import tensor as T
 from arignote.engine.errors import GraphError, LinearAlgebraError, ShapeError
+from arignote.gradient import jacobian
 from arignote.tensor import nlinalg, slinalg
 
 MODES = pytest.mark.parametrize("mode", ["compiled", "reference"])
@@ -72,6 +73,26 @@ def test_values_have_gradients_where_they_coincide():
     eigenvalues, singular = nlinalg.eigh(x)[0].sum(), nlinalg.svd(x)[1].sum()
     np.testing.assert_allclose(grad(eigenvalues, x).eval({x: np.eye(3)}), np.eye(3), atol=1e-14)
     np.testing.assert_allclose(grad(singular, x).eval({x: np.eye(3)}), np.eye(3), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        nlinalg.inv,
+        slinalg.cholesky,
+        lambda x: slinalg.solve(x, np.array([1.0, 2.0, 3.0])),
+        lambda x: slinalg.solve_lower_triangular(x, x * 2),
+        lambda x: nlinalg.qr(x)[0],
+        lambda x: nlinalg.svd(x, full_matrices=False)[2],
+        lambda x: nlinalg.eigh(x)[1],
+    ],
+)
+def test_jacobians_are_the_gradients_of_all_elements(make):
+    x, value = T.dmatrix("x"), np.diag([3.0, 4.0, 5.0]) + 0.1
+    flat = make(x).flatten()
+    whole = jacobian(flat, x).eval({x: value})
+    for place, part in enumerate(whole):
+        np.testing.assert_allclose(part, grad(flat[place], x).eval({x: value}), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
