@@ -276,17 +276,51 @@ class TensorOperators:
         """Return the matrix product with `other`."""
         return ops.dot(self, other)
 
-    def sum(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-        """Return the sum over axes."""
-        return ops.sum(self, axis, dtype, keepdims)
+    def sum(
+        self,
+        axis: Axis = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Variable:
+        """Return the sum over axes: see `arignote.tensor.sum`."""
+        return ops.sum(self, axis, dtype, keepdims, acc_dtype)
 
-    def prod(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-        """Return the product over axes."""
-        return ops.prod(self, axis, dtype, keepdims)
+    def prod(
+        self,
+        axis: Axis = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Variable:
+        """Return the product over axes: see `arignote.tensor.prod`."""
+        return ops.prod(self, axis, dtype, keepdims, acc_dtype)
 
-    def mean(self, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-        """Return the mean over axes."""
-        return ops.mean(self, axis, dtype, keepdims)
+    def mean(
+        self,
+        axis: Axis = None,
+        dtype: str | None = None,
+        keepdims: bool = False,
+        acc_dtype: str | None = None,
+    ) -> Variable:
+        """Return the mean over axes: see `arignote.tensor.mean`."""
+        return ops.mean(self, axis, dtype, keepdims=keepdims, acc_dtype=acc_dtype)
+
+    def var(
+        self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+    ) -> Variable:
+        """Return the variance over axes: see `arignote.tensor.var`."""
+        return ops.var(self, axis, ddof, keepdims, corrected)
+
+    def std(
+        self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+    ) -> Variable:
+        """Return the standard deviation over axes: see `arignote.tensor.std`."""
+        return ops.std(self, axis, ddof, keepdims, corrected)
+
+    def norm(self, L: float, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """Return the L-norm over axes, ``sum(abs(x) ** L) ** (1 / L)``."""
+        return ops.lp_norm(self, L, axis, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return the maximum over axes."""
@@ -296,10 +330,26 @@ class TensorOperators:
         """Return the minimum over axes."""
         return ops.min(self, axis, keepdims)
 
+    def ptp(self, axis: Axis = None) -> Variable:
+        """Return the maximum less the minimum over axes."""
+        return ops.ptp(self, axis)
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """Return whether any element over axes is not 0."""
+        return ops.any(self, axis, keepdims)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """Return whether all elements over axes are not 0."""
+        return ops.all(self, axis, keepdims)
+
+    def argmax(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """Return where the first maximum stands: see `arignote.tensor.argmax`."""
+        return ops.argmax(self, axis, keepdims)
+
+    def argmin(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """Return where the first minimum stands: see `arignote.tensor.argmax`."""
+        return ops.argmin(self, axis, keepdims)
+
     def nonzero(self, return_matrix: bool = False) -> Any:
         """Return where elements are not zero, a vector of indices for each axis."""
         return ops.nonzero(self, return_matrix)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Variable:
-        """Return where the maximum stands."""
-        return ops.argmax(self, axis, keepdims)

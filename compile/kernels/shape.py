@@ -11,7 +11,7 @@ from arignote.compile.lowering import Steps, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Literal, View
 from arignote.engine.graph import Apply
-from arignote.engine.ops.reduce import ArgMax, BroadcastTo
+from arignote.engine.ops.reduce import ArgExtremum, BroadcastTo
 from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, Reshape, ShapeOf, SpecifyShape
 
 TASK = 1024  # elements of a task
@@ -86,13 +86,13 @@ def kernel(args, scratch, begin, end):
     return compile_source(source, [dtype, start, step])
 
 
-@lowers(ArgMax)
-def lower_argmax(steps: Steps, op: ArgMax, node: Apply) -> None:
+@lowers(ArgExtremum)
+def lower_argextremum(steps: Steps, op: ArgExtremum, node: Apply) -> None:
     """Search each line along the axis."""
     x, axis = steps.contiguous(node.inputs[0], node), op.axis
     target = steps.allocate(node.outputs[0])
     steps.step(
-        KernelSpec.of("shape:argmax", dtype=x.dtype),
+        KernelSpec.of("shape:argextremum", dtype=x.dtype, relation=op.relation),
         node,
         reads=[x],
         writes=[target],
@@ -101,8 +101,11 @@ def lower_argmax(steps: Steps, op: ArgMax, node: Apply) -> None:
     )
 
 
-def argmax(*, dtype: str) -> Callable[..., int]:
-    """Build the kernel of `ArgMax`: output, array, extent and stride of the axis; a task is one output."""
+def argextremum(*, dtype: str, relation: str) -> Callable[..., int]:
+    """Build the kernel of `ArgMax` or `ArgMin`; a task is one output.
+
+    Arguments: output, array, extent and stride of the axis.
+    """
     is_nan = "value != value" if dtype.startswith("float") else "False"
     source = f"""
 def kernel(args, scratch, begin, end):
@@ -113,7 +116,7 @@ def kernel(args, scratch, begin, end):
         if not best != best:
             for i in range(1, extent):
                 value = line[i * stride]
-                if value > best or {is_nan}:
+                if value {relation} best or {is_nan}:
                     best, place = value, i
                     if {is_nan}:
                         break

@@ -197,6 +197,8 @@ from arignote.engine.ops.pooling import (
     pool_3d,
 )
 from arignote.engine.ops.reduce import argmax, max, min, prod, sum
+from arignote.engine.ops.random import RandomStreams
+from arignote.engine.ops.reduce import argmax, argmin, max, max_and_argmax, min, prod, sum
 from arignote.engine.ops.shape import (
     alloc,
     arange,
@@ -233,6 +235,7 @@ from arignote.engine.ops.take import (
     take,
     to_one_hot,
 )
+from arignote.engine.ops.statistics import all, any, largest, lp_norm, mean, ptp, smallest, std, var
 from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
 
 __all__ = [
@@ -258,6 +261,7 @@ __all__ = [
     "arctan2",
     "arctanh",
     "argmax",
+    "argmin",
     "batch_normalization",
     "batch_normalization_test",
     "batch_normalization_train",
@@ -347,6 +351,7 @@ __all__ = [
     "isnan",
     "join",
     "kron",
+    "largest",
     "layer_normalization",
     "le",
     "local_response_normalization",
@@ -355,12 +360,14 @@ __all__ = [
     "log2",
     "log10",
     "logsoftmax",
+    "lp_norm",
     "lstsq",
     "lt",
     "matrix_dot",
     "matrix_inverse",
     "matrix_power",
     "max",
+    "max_and_argmax",
     "max_pool_2d",
     "max_pool_2d_same_size",
     "max_unpool_2d",
@@ -393,6 +400,7 @@ __all__ = [
     "pow",
     "prod",
     "psi",
+    "ptp",
     "qr",
     "rad2deg",
     "real",
@@ -415,6 +423,7 @@ __all__ = [
     "sin",
     "sinh",
     "slogdet",
+    "smallest",
     "softmax",
     "softplus",
     "softsign",
@@ -429,6 +438,7 @@ __all__ = [
     "squeeze",
     "stack",
     "stacklists",
+    "std",
     "sub",
     "sum",
     "svd",
@@ -454,6 +464,7 @@ __all__ = [
     "ultra_fast_sigmoid",
     "unbroadcast",
     "vertical_stack",
+    "var",
     "where",
     "xlogx",
     "xlogy0",

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.graph import Constant, Op, Variable, as_variable
 from arignote.engine.ops.elementwise import cast, eq, switch
-from arignote.engine.ops.shape import dimshuffle, extents
+from arignote.engine.ops.shape import dimshuffle, extents, flatten
 from arignote.engine.types import TensorType
 
 Axis = int | Sequence[int] | None
@@ -67,22 +67,34 @@ class Sum(Reduction):
 
 @dataclass(frozen=True)
 class Prod(Reduction):
+    """The product, whose gradient is right at zeros to second order; none may be there if so is promised."""
+
+    no_zeros_in_input: bool = False
+
     ufunc = np.multiply
     step = "x * y"
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return Prod(tuple(axis + 1 for axis in self.axes), self.no_zeros_in_input).apply(*inputs)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
-        (x,), (gradient,) = inputs, gradients
+        (x,), (out,), (gradient,) = inputs, outputs, gradients
         assert gradient is not None
-        # Zeros: with one of them only its own place has a derivative, the product of the others; with two,
-        # none has.
+        g = self.spread(gradient, x)
+        if self.no_zeros_in_input:
+            return [g * self.spread(out, x) / x]
+        # With P the product of what is not 0 and s the sum of the zeros, the product is P if there are none,
+        # s P with one, z (s - z) P with two of which z is one; with more its second derivatives are 0.
         is_zero = eq(x, 0)
         others = switch(is_zero, 1, x)
         zeros = self.spread(sum(cast(is_zero, "int64"), self.axes), x)
-        product = self.spread(prod(others, self.axes), x)
-        share = switch(eq(zeros, 0), product / others, switch(eq(zeros, 1) & is_zero, product, 0))
-        return [self.spread(gradient, x) * share]
+        s = self.spread(sum(switch(is_zero, x, 0), self.axes), x)
+        p = self.spread(Prod(self.axes, no_zeros_in_input=True)(others), x)
+        with_one = switch(is_zero, p, s * p / others)
+        with_two = switch(eq(zeros, 2) & is_zero, (s - x) * p, 0)
+        return [g * switch(eq(zeros, 0), p / others, switch(eq(zeros, 1), with_one, with_two))]
 
 
 @dataclass(frozen=True)
@@ -112,19 +124,20 @@ class Min(_Extremum):
 
 
 @dataclass(frozen=True)
-class ArgMax(Op):
-    """Where the first maximum stands along one axis, as int64; NaN is the largest."""
+class ArgExtremum(Op):
+    """Where the first extremum stands along one axis, as int64; a NaN is one."""
 
     axis: int
+
+    #: How a better element compares with the best so far.
+    relation: ClassVar[str]
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         (kind,) = types
         if kind.shape[self.axis] == 0:
-            raise ShapeError("argmax over an axis without elements", expected="elements", actual=str(kind))
+            name = type(self).__name__.lower()
+            raise ShapeError(f"{name} over an axis without elements", expected="elements", actual=str(kind))
         return [TensorType("int64", kind.shape[: self.axis] + kind.shape[self.axis + 1 :])]
-
-    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        return (np.asarray(arrays[0].argmax(self.axis)),)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
@@ -132,11 +145,27 @@ class ArgMax(Op):
         return [None]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return ArgMax(self.axis + 1).apply(*inputs)
+        return type(self)(self.axis + 1).apply(*inputs)
+
+
+@dataclass(frozen=True)
+class ArgMax(ArgExtremum):
+    relation = ">"
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.asarray(arrays[0].argmax(self.axis)),)
+
+
+@dataclass(frozen=True)
+class ArgMin(ArgExtremum):
+    relation = "<"
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.asarray(arrays[0].argmin(self.axis)),)
 
 
 def normalize_axes(axis: Axis | Variable, ndim: int, name: str) -> tuple[int, ...]:
-    """Return axes as sorted non-negative numbers; None stands for all.
+    """Return axes as sorted non-negative numbers; None stands for all, and constants for their values.
 
     Raises
     ------
@@ -147,7 +176,14 @@ def normalize_axes(axis: Axis | Variable, ndim: int, name: str) -> tuple[int, ..
     """
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, Constant):
+        axis = axis.value.tolist()
+    if isinstance(axis, Variable):
+        raise DTypeError(
+            f"{name}: axis", expected="integers that are known", actual=f"{axis!r}, which is symbolic"
+        )
     axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
+    axes = [int(entry.value) if isinstance(entry, Constant) else entry for entry in axes]
     if not all(isinstance(entry, int | np.integer) for entry in axes):
         raise DTypeError(f"{name}: axis", expected="integers", actual=repr(axis))
     result = sorted(int(entry) + ndim if entry < 0 else int(entry) for entry in axes)
@@ -195,11 +231,11 @@ class BroadcastTo(Op):
         return self.apply(inputs[0], extents(inputs[0])[0], *inputs[1:])
 
 
-def _reduce(op: type[Reduction], x: Variable, axis: Axis, keepdims: bool, name: str) -> Variable:
-    axes = normalize_axes(axis, x.ndim, name)
+def _reduce(op: type[Reduction], x: Variable, axis: Axis, keepdims: bool, **options: bool) -> Variable:
+    axes = normalize_axes(axis, x.ndim, op.__name__.lower())
     if not axes:
         return x
-    result = op(axes)(x)
+    result = op(axes, **options)(x)
     return op(axes).spread(result, x) if keepdims else result
 
 
@@ -210,46 +246,158 @@ def _accumulator_dtype(dtype: str) -> str:
     return "uint64" if dtype.startswith("uint") else dtype
 
 
-def sum(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-    """Return the sum over axes (by default all); that of integers is 64 bits wide.
+def sum(
+    input: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+) -> Variable:
+    """Return the sum over axes; of no elements 0.
+
+    Parameters
+    ----------
+    input : Variable or array_like
+    axis : int or sequence of int, optional
+        By default all.
+    dtype : str, optional
+        Of the result; by default that of `input`, with 64 bits for whole numbers and bools.
+    keepdims : bool
+        Whether the axes stay, with extent 1.
+    acc_dtype : str, optional
+        What the sum is computed in; by default `dtype`.
 
     Examples
     --------
     >>> import arignote.compile
-    >>> sum(np.ones((2, 3)), axis=0).eval()
-    array([2., 2., 2.])
+    >>> sum([[1, 2], [3, 4]], axis=0).eval()
+    array([4, 6])
     """
-    x = as_variable(x)
-    return _reduce(Sum, cast(x, dtype or _accumulator_dtype(x.dtype)), axis, keepdims, "sum")
+    x = as_variable(input)
+    result = dtype or _accumulator_dtype(x.dtype)
+    return cast(_reduce(Sum, cast(x, acc_dtype or result), axis, keepdims), result)
 
 
-def prod(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-    """Return the product over axes (by default all); that of integers is 64 bits wide."""
-    x = as_variable(x)
-    return _reduce(Prod, cast(x, dtype or _accumulator_dtype(x.dtype)), axis, keepdims, "prod")
+def prod(
+    input: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+    no_zeros_in_input: bool = False,
+) -> Variable:
+    """Return the product over axes; of no elements 1.
+
+    Parameters
+    ----------
+    input : Variable or array_like
+    axis, dtype, keepdims, acc_dtype
+        As of `sum`.
+    no_zeros_in_input : bool
+        A promise, for which the gradient is computed faster.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> prod([[1, 2], [3, 4]], axis=0).eval()
+    array([3, 8])
+    """
+    x = as_variable(input)
+    result = dtype or _accumulator_dtype(x.dtype)
+    x = cast(x, acc_dtype or result)
+    return cast(_reduce(Prod, x, axis, keepdims, no_zeros_in_input=no_zeros_in_input), result)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the maximum over axes (by default all); NaN if there is one."""
-    return _reduce(Max, as_variable(x), axis, keepdims, "max")
+    """Return the maximum over axes (by default all); NaN if there is one.
+
+    Raises
+    ------
+    ShapeError
+        Over an axis without elements.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> max([[1, 4], [3, 2]], axis=1).eval()
+    array([4, 3])
+    """
+    return _reduce(Max, as_variable(x), axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """Return the minimum over axes (by default all); NaN if there is one."""
-    return _reduce(Min, as_variable(x), axis, keepdims, "min")
+    """Return the minimum over axes (by default all); NaN if there is one.
+
+    Raises
+    ------
+    ShapeError
+        Over an axis without elements.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> min([[1, 4], [3, 2]], axis=1).eval()
+    array([1, 2])
+    """
+    return _reduce(Min, as_variable(x), axis, keepdims)
 
 
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
-    """Return where the first maximum stands along an axis (by default in the flattened array), as int64."""
+def argmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return where the first maximum stands, as int64; a NaN is one.
+
+    Parameters
+    ----------
+    x : Variable or array_like
+    axis : int or sequence of int, optional
+        By default all; the place over several axes is that in the array they make when flattened.
+    keepdims : bool
+
+    Raises
+    ------
+    ShapeError
+        Over an axis without elements.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> argmax([[1, 4], [3, 2]], axis=1).eval()
+    array([1, 0])
+    >>> argmax([[1, 4], [3, 2]]).eval()
+    array(1)
+    """
+    return _place_of(ArgMax, x, axis, keepdims)
+
+
+def argmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return where the first minimum stands, as int64; a NaN is one. See `argmax`.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> argmin([[1, 4], [3, 2]], axis=1).eval()
+    array([0, 1])
+    """
+    return _place_of(ArgMin, x, axis, keepdims)
+
+
+def _place_of(op: type[ArgExtremum], x: Any, axis: Axis, keepdims: bool) -> Variable:
     x = as_variable(x)
-    from arignote.engine.ops.shape import flatten
+    axes = normalize_axes(axis, x.ndim, op.__name__.lower())
+    if len(axes) == 1:
+        result = op(*axes)(x)
+    else:
+        kept = [i for i in range(x.ndim) if i not in axes]
+        result = op(len(kept))(flatten(dimshuffle(x, *kept, *axes), len(kept) + 1))
+    return Max(axes).spread(result, x) if keepdims else result
 
-    if axis is None:
-        result = ArgMax(0)(flatten(x))
-        return dimshuffle(result, *("x",) * x.ndim) if keepdims else result
-    (place,) = normalize_axes(axis, x.ndim, "argmax")
-    result = ArgMax(place)(x)
-    if keepdims:
-        kept = iter(range(x.ndim - 1))
-        return dimshuffle(result, *("x" if i == place else next(kept) for i in range(x.ndim)))
-    return result
+
+def max_and_argmax(a: Any, axis: Axis = None, keepdims: bool = False) -> list[Variable]:
+    """Return the maximum over axes, and where it stands: see `max` and `argmax`.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> [each.eval() for each in max_and_argmax([[1, 4], [3, 2]], axis=1)]
+    [array([4, 3]), array([1, 0])]
+    """
+    return [max(a, axis, keepdims), argmax(a, axis, keepdims)]

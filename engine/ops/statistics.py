@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 from arignote.engine.graph import Variable, as_variable
-from arignote.engine.ops.elementwise import cast, eq, neq, true_div
-from arignote.engine.ops.reduce import Axis, normalize_axes, sum
-from arignote.engine.ops.shape import extents
+from arignote.engine.ops.elementwise import (
+    abs_,
+    cast,
+    eq,
+    maximum,
+    minimum,
+    neq,
+    pow,
+    sqr,
+    sqrt,
+    sub,
+    true_div,
+)
+from arignote.engine.ops.reduce import Axis, max, min, normalize_axes, sum
+from arignote.engine.ops.shape import extents, product
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -34,8 +48,23 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     return eq(sum(eq(x, 0), axis, keepdims=keepdims), 0)
 
 
-def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = False) -> Variable:
-    """Return the mean over axes (by default all); that of integers is float64, of no elements NaN.
+def mean(
+    input: Any,
+    axis: Axis = None,
+    dtype: str | None = None,
+    op: bool = False,
+    keepdims: bool = False,
+    acc_dtype: str | None = None,
+) -> Variable:
+    """Return the mean over axes; that of integers is float64, of no elements NaN.
+
+    Parameters
+    ----------
+    input : Variable or array_like
+    axis, dtype, keepdims, acc_dtype
+        As of `sum`.
+    op : bool
+        Of no meaning here, as of none in Theano.
 
     Examples
     --------
@@ -43,10 +72,124 @@ def mean(x: Any, axis: Axis = None, dtype: str | None = None, keepdims: bool = F
     >>> float(mean([1, 2]).eval())
     1.5
     """
+    x = as_variable(input)
+    total = sum(x, axis, dtype, keepdims, acc_dtype)
+    return true_div(total, _count(x, axis, total.dtype))
+
+
+def _count(x: Variable, axis: Axis, dtype: str) -> Variable:
+    """Return how many elements are reduced to one, as a float that `dtype` divides by."""
+    shape = extents(x)
+    count = product([shape[i] for i in normalize_axes(axis, x.ndim, "mean")])
+    return cast(count, "float32" if dtype == "float32" else "float64")
+
+
+def var(
+    input: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+) -> Variable:
+    """Return the variance over axes: the mean square of what differs from the mean.
+
+    Parameters
+    ----------
+    input : Variable or array_like
+    axis : int or sequence of int, optional
+    ddof : int
+        What the number of elements is lowered by in the mean of the squares.
+    keepdims : bool
+    corrected : bool
+        Whether to take away what rounding has left of the mean: the corrected two-pass algorithm of Chan,
+        Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> float(var([1.0, 2.0, 3.0], ddof=1).eval())
+    1.0
+    """
+    x = as_variable(input)
+    centred = x - mean(x, axis, keepdims=True)
+    squares = sum(sqr(centred), axis, keepdims=keepdims)
+    count = _count(x, axis, centred.dtype)
+    if corrected:
+        squares -= true_div(sqr(sum(centred, axis, keepdims=keepdims)), count)
+    return true_div(squares, count - ddof if ddof else count)
+
+
+def std(
+    input: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False
+) -> Variable:
+    """Return the standard deviation over axes, the root of `var`.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> float(std([1.0, 2.0, 3.0], ddof=1).eval())
+    1.0
+    """
+    return sqrt(var(input, axis, ddof, keepdims, corrected))
+
+
+def ptp(a: Any, axis: Axis = None) -> Variable:
+    """Return the range of values over axes: the maximum less the minimum.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> ptp([[1, 4], [3, 2]], axis=1).eval()
+    array([3, 1])
+    """
+    return sub(max(a, axis), min(a, axis))
+
+
+def lp_norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the L-norm over axes: ``sum(abs(x) ** L) ** (1 / L)``.
+
+    Parameters
+    ----------
+    x : Variable or array_like
+    L : float
+        Infinite for the largest magnitude; 0 for the number of elements that are not 0.
+    axis : int or sequence of int, optional
+    keepdims : bool
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> float(lp_norm([3.0, 4.0], 2).eval())
+    5.0
+    """
     x = as_variable(x)
-    axes = normalize_axes(axis, x.ndim, "mean")
-    total = sum(x, axes, dtype, keepdims)
-    count: Variable = as_variable(1)
-    for axis_ in axes:
-        count = count * extents(x)[axis_]
-    return true_div(total, cast(count, "float32" if total.dtype == "float32" else "float64"))
+    if L == 0:
+        return sum(neq(x, 0), axis, x.dtype, keepdims)
+    size = abs_(x)
+    if L in (math.inf, -math.inf):
+        return max(size, axis, keepdims) if L > 0 else min(size, axis, keepdims)
+    if L == 1:
+        return sum(size, axis, keepdims=keepdims)
+    if L == 2:
+        return sqrt(sum(sqr(x), axis, keepdims=keepdims))
+    return pow(sum(pow(size, L), axis, keepdims=keepdims), 1 / L)
+
+
+def largest(*args: Any) -> Variable:
+    """Return the elementwise maximum of arrays.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> largest([1, 5], [3, 2], [2, 2]).eval()
+    array([3, 5])
+    """
+    return functools.reduce(maximum, map(as_variable, args))
+
+
+def smallest(*args: Any) -> Variable:
+    """Return the elementwise minimum of arrays.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> smallest([1, 5], [3, 2], [2, 2]).eval()
+    array([1, 2])
+    """
+    return functools.reduce(minimum, map(as_variable, args))
