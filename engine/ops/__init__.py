@@ -196,7 +196,6 @@ from arignote.engine.ops.pooling import (
     pool_2d,
     pool_3d,
 )
-from arignote.engine.ops.reduce import argmax, max, min, prod, sum
 from arignote.engine.ops.random import RandomStreams
 from arignote.engine.ops.reduce import argmax, argmin, max, max_and_argmax, min, prod, sum
 from arignote.engine.ops.shape import (
@@ -223,7 +222,7 @@ from arignote.engine.ops.softmax import (
     logsoftmax,
     softmax,
 )
-from arignote.engine.ops.statistics import all, any, mean
+from arignote.engine.ops.statistics import all, any, largest, lp_norm, mean, ptp, smallest, std, var
 from arignote.engine.ops.streams import MRG_RandomStreams, RandomStreams
 from arignote.engine.ops.take import (
     choose,
@@ -235,7 +234,6 @@ from arignote.engine.ops.take import (
     take,
     to_one_hot,
 )
-from arignote.engine.ops.statistics import all, any, largest, lp_norm, mean, ptp, smallest, std, var
 from arignote.engine.ops.upsampling import bilinear_kernel_1D, bilinear_kernel_2D, bilinear_upsampling
 
 __all__ = [
@@ -463,8 +461,8 @@ __all__ = [
     "trunc",
     "ultra_fast_sigmoid",
     "unbroadcast",
-    "vertical_stack",
     "var",
+    "vertical_stack",
     "where",
     "xlogx",
     "xlogy0",
