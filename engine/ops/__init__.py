@@ -196,7 +196,6 @@ from arignote.engine.ops.pooling import (
     pool_2d,
     pool_3d,
 )
-from arignote.engine.ops.random import RandomStreams
 from arignote.engine.ops.reduce import argmax, argmin, max, max_and_argmax, min, prod, sum
 from arignote.engine.ops.shape import (
     alloc,
