@@ -223,6 +223,14 @@ def test_processes_fill_an_empty_cache_together(count, empty_cache, start_python
     assert process.communicate(timeout=60)[0].split() == [digests[0], "0", str(*kernels)]
 
 
+def test_warm_start_of_a_network_does_not_import_numba(empty_cache, run_python):
+    cold = run_python(NETWORK + COUNTS)
+    warm = run_python(NETWORK + COUNTS + "import sys; print('numba' in sys.modules)\n").splitlines()
+    assert warm[0] == cold.splitlines()[0]
+    assert warm[1].split()[0] == "0"
+    assert warm[2] == "False"
+
+
 UNUSABLE = {
     "full disk": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))",
     "no home": "import os; del os.environ['ARIGNOTE_CACHE_DIR']; os.environ['HOME'] = '/dev/null'; "

@@ -64,6 +64,17 @@ def test_two_variables_get_one_new_value(mode):
     assert values(a, b) == [[5, 5], [5, 5]]
     function([], updates=[(a, a + 1)], mode=mode)()
     assert values(a, b) == [[6, 6], [5, 5]]
+    new = a + 1
+    function([], updates=[(a, new), (b, new)], mode=mode)()
+    assert values(a, b) == [[7, 7], [7, 7]]
+
+
+def test_a_new_value_that_others_need(mode):
+    w, v = shared(np.array([1.0, 2.0])), shared(np.zeros(2))
+    new = w + 1
+    f = function([], T.dot(new, np.ones(2)), updates=[(w, new), (v, new[::-1])], mode=mode)
+    assert f() == 5
+    assert values(w, v) == [[2, 3], [3, 2]]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +141,13 @@ def test_two_variables_over_one_buffer(mode):
     assert (values(a, b), array.tolist()) == ([[21, 22], [1, 2]], [1, 2])
 
 
+def test_a_value_that_was_set_by_reference_stays(mode):
+    array, w = np.array([1.0, 2.0]), shared(np.zeros(2))
+    w.set_value(array, borrow=True)
+    function([], updates=[(w, w + 1)], mode=mode)()
+    assert (array.tolist(), values(w)) == ([1, 2], [[2, 3]])
+
+
 def test_an_argument_that_is_the_state(mode):
     x, w = T.dvector("x"), shared(np.array([1.0, 2.0, 3.0]))
     f = function([x], x[::-1] * 1, updates=[(w, w + x[::-1])], mode=mode)
@@ -166,6 +184,14 @@ def test_an_update_may_change_the_shape(mode):
     assert w.get_value().shape == (0, 3)
     assert f(np.ones((2, 0))) == 0.0
     assert values(w) == [[[0, 0, 0], [0, 0, 0]]]
+
+
+def test_an_elementwise_update_may_change_the_shape(mode):
+    w, x = shared(np.zeros(2)), T.dvector("x")
+    f = function([x], w.sum(), updates=[(w, x * 2)], mode=mode)
+    assert f(np.ones(1000)) == 0
+    assert f(np.ones(3)) == 2000
+    assert values(w) == [[2, 2, 2]]
 
 
 def test_a_state_that_grows_and_one_that_stays(mode):
