@@ -68,9 +68,13 @@ class Convolution(Op):
         """Return the zeros before and behind each axis, for filters of these extents."""
         if not isinstance(self.border_mode, str):
             return self.border_mode
-        spans = [(extent - 1) * step for extent, step in zip(filter_shape, self.dilation, strict=True)]
-        divisor = {"full": 1, "half": 2}.get(self.border_mode)
-        return tuple((span // divisor,) * 2 if divisor else (0, 0) for span in spans)
+        spans = [(extent - 1) * step + 1 for extent, step in zip(filter_shape, self.dilation, strict=True)]
+        sides = {
+            "valid": [0 for _ in spans],
+            "half": [span // 2 for span in spans],
+            "full": [span - 1 for span in spans],
+        }
+        return tuple((side, side) for side in sides[self.border_mode])
 
     def output_extents(self, image: Sequence[int | None], filters: Sequence[int | None]) -> list[int | None]:
         """Return the output's extents behind batch and channels, None where they are not known.

@@ -17,8 +17,9 @@ def torch_convolution(mode, stride, dilation, flip, groups=1):
     def meaning(x, w):
         torch = pytest.importorskip("torch", reason="PyTorch's convolution is what is compared with")
         rank = len(stride)
-        spans = [(extent - 1) * step for extent, step in zip(w.shape[2:], dilation, strict=True)]
-        sides = {"valid": (0,) * rank, "full": spans, "half": [span // 2 for span in spans]}.get(mode, mode)
+        spans = [(extent - 1) * step + 1 for extent, step in zip(w.shape[2:], dilation, strict=True)]
+        named = {"valid": [0] * rank, "half": [s // 2 for s in spans], "full": [s - 1 for s in spans]}
+        sides = named[mode] if isinstance(mode, str) else mode
         sides = [sides] * rank if isinstance(sides, int) else sides
         padded = np.pad(
             x, [(0, 0)] * 2 + [each if isinstance(each, tuple) else (each,) * 2 for each in sides]
