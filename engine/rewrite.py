@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from arignote.engine.errors import GraphError
-from arignote.engine.graph import Apply, Constant, Op, Variable, rebuild, walk
+from arignote.engine.graph import Apply, Constant, Op, Variable, graph_inputs, rebuild, walk
 from arignote.engine.origin import inherit
 
 Keeps = Literal["exact", "rounding", "poles"]
@@ -103,9 +103,11 @@ class _Driver:
         self.trace = trace
         self.nodes: dict[Any, tuple[Variable, ...]] = {}
         self.constants: dict[Any, Constant] = {}
+        self.done: set[Variable] = set()  # merged and rewritten in this pass
 
     def run(self, outputs: Sequence[Variable]) -> list[Variable]:
         self.nodes.clear()  # their variables may have been replaced since
+        self.done = {x for x in graph_inputs(outputs) if not isinstance(x, Constant)}
         mapping: dict[Variable, Variable] = {}
         for node in walk(outputs):
             inputs = [self._merged_constant(mapping.get(x, x)) for x in node.inputs]
@@ -119,18 +121,36 @@ class _Driver:
         """Merge constants that are equal in type and bits (0.0 and -0.0 are not)."""
         if not isinstance(x, Constant):
             return x
-        return self.constants.setdefault((x.type, x.value.tobytes()), x)
+        merged = self.constants.setdefault((x.type, x.value.tobytes()), x)
+        self.done.add(merged)
+        return merged
 
     def _merged_node(self, outputs: tuple[Variable, ...]) -> tuple[Variable, ...]:
-        node = outputs[0].owner
-        assert node is not None
-        key = (typed(node.op), node.inputs)
-        known = self.nodes.get(key)
-        if known is not None:
-            return known
-        result = self._folded(node) or self._applied(node) or outputs
-        self.nodes[key] = result
-        return result
+        """Return what stands for the outputs of a node whose inputs are merged and rewritten already.
+
+        Where a rule makes one node of such inputs, that is rewritten in turn: a rule that goes down a chain,
+        as from the shape of a sum to that of its operand, would need as many passes as the chain is long.
+        """
+        keys = []
+        while True:
+            node = outputs[0].owner
+            assert node is not None
+            key = (typed(node.op), node.inputs)
+            known = self.nodes.get(key)
+            if known is not None:
+                outputs = known
+                break
+            keys.append(key)
+            after = self._folded(node) or self._applied(node)
+            if after is None:
+                break
+            outputs = after
+            made = after[0].owner
+            if made is None or made.outputs != after or not self.done.issuperset(made.inputs):
+                break
+        self.nodes.update(dict.fromkeys(keys, outputs))
+        self.done.update(outputs)
+        return outputs
 
     def _folded(self, node: Apply) -> tuple[Variable, ...] | None:
         """Compute a node whose inputs are constants."""

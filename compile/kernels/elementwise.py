@@ -10,6 +10,7 @@ these it is, so that LLVM sees unit strides and invariant loads and makes vector
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -57,11 +58,17 @@ def expression(op: Elementwise, arguments: Sequence[str], dtypes: Sequence[str])
     >>> expression(Sigmoid(), ["x0"], ["float32"])
     'float32(float32(1) / (float32(1) + exp(-float32(x0))))'
     """
+    text = _typed_formula(op, tuple(dtypes))
+    for operand, argument in zip(OPERANDS, arguments, strict=False):
+        text = text.replace(f"<{operand}>", argument)
+    return text
+
+
+@functools.cache
+def _typed_formula(op: Elementwise, dtypes: tuple[str, ...]) -> str:
+    """Return an op's formula with `<x>`, `<y>`, `<z>` for the arguments."""
     operand_dtypes = op.operand_dtypes(dtypes)
-    named = {
-        operand: f"{dtype}({argument})"
-        for operand, argument, dtype in zip(OPERANDS, arguments, operand_dtypes, strict=False)
-    }
+    casts = dict(zip(OPERANDS, operand_dtypes, strict=False))
 
     class Typed(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -73,10 +80,12 @@ def expression(op: Elementwise, arguments: Sequence[str], dtypes: Sequence[str])
             return _called(node, [node.operand])
 
         def visit_Name(self, node: ast.Name) -> ast.expr:
-            return ast.parse(named.get(node.id, node.id), mode="eval").body
+            if node.id not in casts:
+                return node
+            return ast.Call(ast.Name(casts[node.id]), [ast.Name(f"<{node.id}>")], [])
 
         def visit_Constant(self, node: ast.Constant) -> ast.expr:
-            return ast.parse(f"{operand_dtypes[-1]}({node.value!r})", mode="eval").body
+            return ast.Call(ast.Name(operand_dtypes[-1]), [node], [])
 
     tree = Typed().visit(ast.parse(op.formula, mode="eval"))
     return f"{op.output_dtype(dtypes)}({ast.unparse(tree)})"
