@@ -79,7 +79,7 @@ def measure(make: Callable, size: int) -> tuple[int, dict[str, float]]:
     slopes = timed("grad", lambda: arignote.grad(cost, inputs))
     count = len(walk([cost, *slopes]))
     timed("rewrite", lambda: rewrite([cost, *slopes], ALL))
-    0 and timed("print", lambda: len(pprint(cost, *slopes)))
+    timed("print", lambda: len(pprint(cost, *slopes)))
     f = function(inputs, [cost, *slopes])
     timed("compile", lambda: f(*arguments))
     timed("call", lambda: f(*arguments))
@@ -100,7 +100,7 @@ def main() -> None:
             count, seconds = measure(GRAPHS[name], size)
             total = sum(seconds.values())
             exponent = f"{math.log(total / before[1]) / math.log(count / before[0]):10.2f}" if before else ""
-            times = "".join(f"{seconds.get(stage, 0):10.3f}" for stage in STAGES)
+            times = "".join(f"{seconds[stage]:10.3f}" for stage in STAGES)
             print(f"{name:<14}{size:>10}{count:>9}{times}{exponent}", flush=True)
             before = count, total
 
