@@ -1,4 +1,7 @@
-"""Graphs over a batch: every op says how it acts with one more axis in front, so that no loop is needed."""
+"""Graphs over a batch: ops say how they act with one more axis in front, so that no loop is needed.
+
+An op that has no rule for it is repeated by a `scan` over the entries.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any, overload
 
 from arignote.engine.batching import spread
 from arignote.engine.errors import GraphError, ShapeError
-from arignote.engine.graph import Variable, as_variable, op_name, rebuild, walk
+from arignote.engine.graph import Apply, Variable, as_variable, op_name, rebuild, walk
 from arignote.engine.ops.shape import extents
 from arignote.engine.origin import inherit
 
@@ -41,7 +44,7 @@ def vectorize(
     ShapeError
         If a replacement does not have one axis more than what it replaces.
     GraphError
-        If an op has no rule for a batch.
+        If there is nothing to replace.
 
     Examples
     --------
@@ -67,14 +70,7 @@ def vectorize(
         if made is None:
             with inherit(node.origin):
                 made = node.op.batched(inputs, is_batched)
-        if made is None:
-            raise GraphError(
-                f"vectorize: {op_name(node.op)} has no rule for a batch of its inputs",
-                expected="ops that act on a batch",
-                actual=repr(node),
-                fix="compute it outside of what is vectorized",
-                origin=node.origin,
-            )
+                made = _each(node, inputs, is_batched) if made is None else made
         for old, new in zip(node.outputs, made, strict=True):
             if new is not old:
                 mapping[old] = new
@@ -83,6 +79,20 @@ def vectorize(
         new if new.ndim > old.ndim else spread(new, count) for new, old in zip(made, results, strict=True)
     ]
     return made[0] if isinstance(outputs, Variable) else made
+
+
+def _each(node: Apply, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> list[Variable]:
+    """Return the outputs of an op that has no rule: a loop over the entries."""
+    from arignote.engine.ops.loops import scan
+
+    def step(*rows: Variable) -> list[Variable]:
+        row = iter(rows)
+        entry = [next(row) if one else x for x, one in zip(inputs, is_batched, strict=True)]
+        return list(node.op.apply(*entry))
+
+    batches = [x for x, one in zip(inputs, is_batched, strict=True) if one]
+    outputs, _ = scan(step, sequences=batches, name=f"vectorized {op_name(node.op)}", return_list=True)
+    return list(outputs)
 
 
 def _checked(old: Variable, new: Variable) -> Variable:

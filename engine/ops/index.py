@@ -222,6 +222,21 @@ class Subtensor(Indexing):
         scattered = IncSubtensor(self.pattern, picks_once)(zeros_like(array), gradient, *index)
         return [scattered, *(None for _ in index)]
 
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        from arignote.engine.batching import batch_extent, spread
+        from arignote.engine.ops.index_batch import over_batch
+
+        x, *index = inputs
+        count = batch_extent(inputs, is_batched)
+        x = x if is_batched[0] else spread(x, count)
+        entries = [
+            each.type.with_shape(each.static_shape[1:]) if one else each.type
+            for each, one in zip([x, *index], [True, *is_batched[1:]], strict=True)
+        ]
+        rank = self.part(entries, [None] * len(entries)).ndim
+        over = over_batch(self.pattern, index, is_batched[1:], count, rank)
+        return None if over is None else [over.part(Subtensor(over.pattern)(x, *over.inputs))]
+
 
 @dataclass(frozen=True)
 class IncSubtensor(Indexing):
@@ -270,6 +285,20 @@ class IncSubtensor(Indexing):
         if Entry.ARRAY in self.pattern:
             of_values = switch(self._stays(array, values, index), of_values, zeros((), gradient.dtype))
         return [self(gradient, zeros_like(values), *index), of_values, *(None for _ in index)]
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        from arignote.engine.batching import batch_extent, spread
+        from arignote.engine.ops.index_batch import over_batch
+
+        count = batch_extent(inputs, is_batched)
+        array, values = (
+            x if one else spread(x, count) for x, one in zip(inputs[:2], is_batched[:2], strict=True)
+        )
+        over = over_batch(self.pattern, inputs[2:], is_batched[2:], count, values.ndim - 1)
+        if over is None:
+            return None
+        op = IncSubtensor(over.pattern, self.set_instead_of_inc)
+        return op.apply(array, over.values(values), *over.inputs)
 
     def _stays(self, array: Variable, values: Variable, index: Sequence[Variable]) -> Variable:
         """Return which of the values are not overwritten by a later one."""

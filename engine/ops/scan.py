@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from arignote.engine.batching import batch_extent, spread
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
-from arignote.engine.graph import Op, Variable, ancestors, clone_replace
+from arignote.engine.graph import Op, Variable, ancestors, clone_replace, known_integer
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import cast, minimum
 from arignote.engine.ops.index import set_subtensor
-from arignote.engine.ops.shape import Alloc, SpecifyShape, extents, zeros, zeros_like
+from arignote.engine.ops.shape import Alloc, SpecifyShape, dimshuffle, extents, zeros, zeros_like
 from arignote.engine.types import TensorType
 
 Each = TypeVar("Each")
@@ -240,6 +241,49 @@ class Scan(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return _Backward(self, inputs, outputs, gradients).gradients()
+
+    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
+        return _over_batch(self, inputs, is_batched)
+
+
+def _over_batch(
+    op: Scan, inputs: Sequence[Variable], is_batched: Sequence[bool]
+) -> Sequence[Variable] | None:
+    """Return the outputs of one loop whose steps each take all entries of a batch."""
+    from arignote.engine.vectorize import vectorize
+
+    if op.until or is_batched[0]:  # entries would end behind different steps
+        return None
+    count = batch_extent(inputs, is_batched)
+    steps, sequences, initials, shared = op.parts(inputs)
+    _, of_sequences, _, of_shared = op.parts(is_batched)
+    # Rows stay in front, for the steps to take; every state has a batch, since a step may bring one into it.
+    initials = [
+        _swapped(x if one else spread(x, count))
+        for x, one in zip(initials, op.parts(is_batched).initials, strict=True)
+    ]
+    sequences = [_swapped(x) if one else x for x, one in zip(sequences, of_sequences, strict=True)]
+    one_of = [*of_sequences, *(True for _ in range(op.taps)), *of_shared]
+    extent = known_integer(count)
+    new = {
+        x: x.type.with_shape((extent, *x.static_shape) if one else x.static_shape)(x.name)
+        for x, one in zip(op.inner.inputs, one_of, strict=True)
+    }
+    batches = {x: made for (x, made), one in zip(new.items(), one_of, strict=True) if one}
+    common = {x: made for x, made in new.items() if x not in batches}
+    if not batches:
+        return None
+    outputs = clone_replace(vectorize(op.inner.outputs, batches), common)
+    inner = InnerGraph(new.values(), outputs)
+    results = Scan(inner, op.sequences, op.states, op.until, op.truncate, op.name).apply(
+        steps, *sequences, *initials, *shared
+    )
+    return [_swapped(x) for x in results]
+
+
+def _swapped(x: Variable) -> Variable:
+    """Exchange the first two axes: rows, and the batch."""
+    return dimshuffle(x, 1, 0, *range(2, x.ndim))
 
 
 def promised(new: Variable, shape: Sequence[int | None], place: int) -> Variable:

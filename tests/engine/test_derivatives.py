@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from cases.table import normal
 
-from arignote import Lop, Rop, function, grad, gradient, subgraph_grad, vectorize
+from arignote import Lop, Rop, function, grad, gradient, scan, subgraph_grad, vectorize
 from arignote import tensor as T
 from arignote.engine.errors import DisconnectedInputError, DTypeError, GraphError, ShapeError
 from arignote.engine.evaluate import evaluate
 from arignote.engine.graph import graph_inputs, walk
 from arignote.engine.ops.conv import Convolution
+from arignote.engine.ops.scan import Scan
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 
@@ -160,7 +161,7 @@ def test_a_forward_derivative_is_a_forward_pass():
         "x", "labels", *(each.name for each in [*weights, *points]),
     }  # fmt: skip
     convolutions = [type(node.op).__name__ for node in walk([slope]) if isinstance(node.op, Convolution)]
-    assert convolutions == ["Conv2d", "Conv2d"]
+    assert convolutions == ["Conv", "Conv"]
     assert len(walk([value, slope])) < 3 * len(walk([value]))
 
 
@@ -293,6 +294,72 @@ def test_gradients_of_every_example():
     results = every(examples, goals, *weights)
     for place in range(3):
         for mine, theirs in zip(results, one(examples[place], goals[place], *weights), strict=True):
+            np.testing.assert_allclose(mine[place], theirs, rtol=1e-12, atol=1e-14)
+
+
+PATTERNS = {
+    "an integer": lambda x, i, v: x[i],
+    "an integer behind a slice": lambda x, i, v: x[1:, i, ::2],
+    "an array": lambda x, i, v: x[v],
+    "an array behind a slice": lambda x, i, v: x[:, v],
+    "arrays on both sides of a slice": lambda x, i, v: x[v, :, v],
+    "an array and an integer apart": lambda x, i, v: x[v, :, i],
+    "arrays, integers and new axes": lambda x, i, v: x[i, v, None, v],
+    "a matrix of indices": lambda x, i, v: x[:, T.stack([v, v])],
+}
+
+
+@pytest.mark.parametrize("batched", ["x", "i", "v", "xi", "xv", "iv", "xiv"])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_indices_over_a_batch(name, batched):
+    """Pick, and scatter what was picked: where the array, the index or both have a batch."""
+    x, i, v = T.dtensor3("x"), T.lscalar("i"), T.lvector("v")
+    part = PATTERNS[name](x, i, v)
+    outputs = [part, T.inc_subtensor(part, part * 2), T.set_subtensor(part, part * part)]
+    rng = np.random.default_rng(0)
+    arrays = {
+        x: rng.normal(size=(3, 4, 3, 3)),
+        i: rng.integers(-3, 3, 3),
+        v: np.array([[0, 2], [2, -2], [1, 1]]),
+    }
+    varied = [each for each in (x, i, v) if each.name in batched]
+    batches = {each: T.TensorType(each.dtype, (None,) * (each.ndim + 1))() for each in varied}
+    given = {each: arrays[each] if each in batches else arrays[each][0] for each in (x, i, v)}
+    results = evaluate(vectorize(outputs, batches), {batches.get(each, each): given[each] for each in given})
+    for place in range(3):
+        entry = {each: np.asarray(given[each][place] if each in batches else given[each]) for each in given}
+        for result, alone in zip(results, evaluate(outputs, entry), strict=True):
+            np.testing.assert_array_equal(result[place], alone)
+
+
+def test_gradients_of_every_example_of_a_convolutional_network():
+    x, labels, weights, cost = variables()
+    image, label = T.dtensor4("image"), T.lvector("label")
+    slopes = grad(network(image, label, *weights), weights)
+    many, goals = T.TensorType("float64", (None,) * 5)("many"), T.lmatrix("goals")
+    every = function([many, goals, *weights], vectorize(slopes, {image: many, label: goals}))
+    one = function([x, labels, *weights], grad(cost, weights))
+    results = every(IMAGES[:, None], LABELS[:, None], *WEIGHTS)
+    for place in range(3):
+        alone = one(IMAGES[place : place + 1], LABELS[place : place + 1], *WEIGHTS)
+        for mine, theirs in zip(results, alone, strict=True):
+            np.testing.assert_allclose(mine[place], theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_a_loop_over_a_batch_stays_one_loop():
+    x, h, w = T.dmatrix("x"), T.dvector("h"), T.dmatrix("w")
+    states, _ = scan(lambda row, h, w: T.tanh(row + T.dot(h, w)), x, h, w)
+    cost = (states**2).sum()
+    outputs = [states, *grad(cost, [x, h, w])]
+    many = T.dtensor3("many")
+    batched = vectorize(outputs, {x: many})
+    loops = [node for node in walk(batched) if isinstance(node.op, Scan)]
+    assert len(loops) == len([node for node in walk(outputs) if isinstance(node.op, Scan)])
+    arrays = [normal(3, 5, 4), normal(4, seed=1), normal(4, 4, seed=2)]
+    results = function([many, h, w], batched)(*arrays)
+    alone = function([x, h, w], outputs)
+    for place in range(3):
+        for mine, theirs in zip(results, alone(arrays[0][place], *arrays[1:]), strict=True):
             np.testing.assert_allclose(mine[place], theirs, rtol=1e-12, atol=1e-14)
 
 
