@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from arignote.engine.batching import folded
+from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Op, Variable
 from arignote.engine.ops.shape import extents
 from arignote.engine.types import TensorType
@@ -110,7 +111,18 @@ class MaxUnpool(Pooling):
     shape_inputs = slice(2, None)
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
-        return [types[0].with_shape([*types[0].shape[:2], *values[2:]])]
+        pooled, positions = types[:2]
+        if any(
+            None not in pair and pair[0] != pair[1]
+            for pair in zip(pooled.shape, positions.shape, strict=True)
+        ):
+            raise ShapeError(
+                "max-unpooling: there is not one value for each window",
+                expected=str(positions.with_dtype(pooled.dtype)),
+                actual=str(pooled),
+                fix="give values of the shape that pooling the images gives",
+            )
+        return [pooled.with_shape([*pooled.shape[:2], *values[2:]])]
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         pooled, positions, rows, columns = arrays

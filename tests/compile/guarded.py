@@ -7,16 +7,13 @@ import numpy as np
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-_held = []  # the pages live as long as the process, whoever still has a view
 
 
 def guarded(array, end):
     """Copy an array so that its first byte follows, or its last byte precedes (`end`), a forbidden page."""
     page = mmap.PAGESIZE
     size = -(-max(array.nbytes, 1) // page) * page
-    pages = mmap.mmap(-1, size + 2 * page)
-    _held.append(pages)
-    memory = np.frombuffer(pages, np.uint8)
+    memory = np.frombuffer(mmap.mmap(-1, size + 2 * page), np.uint8)  # lives as long as there is a view
     for start in (0, page + size):
         assert _libc.mprotect(memory.ctypes.data + start, page, 0) == 0
     offset = page + (size - array.nbytes if end else 0)

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,7 +123,11 @@ def assert_within(result, expected, magnitude, terms):
     np.testing.assert_array_less(np.abs(result - expected), bound + 1e-300)
 
 
-def check(compute, g, images, dtype, unit, place=plain, *, promised=True):
+def check(compute, g, images, dtype, unit, place=plain, lay=plain, *, promised=True):
+    """Compare all three results with their definition.
+
+    `place` moves an array in memory, and `lay` gives images and maps, which are packed, other strides.
+    """
     correlate, filter_gradient = compute
     reference = Reference(g)
     forward, backward = (
@@ -131,7 +136,7 @@ def check(compute, g, images, dtype, unit, place=plain, *, promised=True):
     filters = FilterGradient(dtype, unit, g, promised=promised)
     for n in images:
         x, w, dy = data(g, n, dtype, seed=n)
-        x, w, dy = place(x), place(w), place(dy)
+        x, w, dy = lay(place(lay(x))), place(w), lay(place(lay(dy)))
         x8, w8, dy8 = (a.astype(np.float64) for a in (x, w, dy))
         taps = g.filter_size
         assert_within(
@@ -263,6 +268,46 @@ def test_kernels_touch_nothing_beyond_their_arrays(compute, name, end, promised)
     check(
         compute, NAMED[name], (1, 2), "float32", host(), lambda array: guarded(array, end), promised=promised
     )
+
+
+def upside_down(x):
+    """Turn an array around: twice, and its elements are in order again, but its strides are negative."""
+    return x[:, :, :, ::-1, ::-1, ::-1]
+
+
+def check_in_guarded_memory(compute, seed, sizes):
+    """Check a random convolution for several sizes, of which no array may be left by a byte."""
+    from guarded import guarded
+
+    rng = np.random.default_rng([3, seed])
+    g, dtype = random_geometry(seed), ("float32", "float64")[seed % 2]
+    for _ in range(sizes):
+        place = partial(guarded, end=bool(rng.integers(2)))
+        lay = upside_down if rng.integers(2) else plain
+        size = grown(g, *(int(n) for n in rng.integers(0, 30, 2)))
+        check(compute, size, [int(rng.integers(0, 3))], dtype, host(), place, lay, promised=False)
+
+
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_random_kernels_touch_nothing_beyond_their_arrays(compute, seed):
+    check_in_guarded_memory(compute, seed, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(200, 260))
+def test_2_400_random_kernels_touch_nothing_beyond_their_arrays(compute, seed):
+    check_in_guarded_memory(compute, seed, 40)
+
+
+def test_images_of_any_strides_are_read_in_place(compute):
+    g = NAMED["in groups"]
+    reference, (x, w, _) = Reference(g), data(g, 2, "float32")
+    last = np.ascontiguousarray(x.transpose(0, 3, 4, 5, 1, 2)).transpose(0, 4, 5, 1, 2, 3)
+    thinned = np.repeat(x, 2, -1)[..., ::2]
+    expected = reference.output(x.astype("float64"), w.astype("float64"))
+    for images in (last, thinned):
+        found = compute[0](Correlation("float32", host(), g, False), images, w)
+        assert_within(found, expected, reference.output(abs(x), abs(w)), g.filter_size * g.channels)
 
 
 def test_a_bad_pixel_stays_with_the_outputs_that_see_it(compute):

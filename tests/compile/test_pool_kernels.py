@@ -251,6 +251,49 @@ def test_nothing_beside_the_arrays_is_touched(g, end):
     run("sum_pool_gradient", g, 2, values, x, dtype="float32", mode="average_exc_pad")
 
 
+def check_in_guarded_memory(seed, sizes):
+    """Run all kernels of random windows over planes of several sizes, which may not be left by a byte."""
+    from guarded import guarded
+
+    rng = np.random.default_rng([5, seed])
+    window, stride = (tuple(int(n) for n in rng.integers(1, 6, 2)) for _ in range(2))
+    pad = tuple(int(rng.integers(0, size)) for size in window)
+    dtype, mode, is_clipped = ("float32", "float64")[seed % 2], MODES[seed % 3], bool(rng.integers(2))
+    for _ in range(sizes):
+        rows, columns = (int(n) for n in rng.integers(5, 70, 2))
+        g = (
+            clipped(rows, columns, window, stride)
+            if is_clipped
+            else whole(rows, columns, window, stride, pad)
+        )
+        g, end, planes = replace(g, promised=False), bool(rng.integers(2)), int(rng.integers(0, 4))
+        x = guarded(images(g, dtype, planes), end)
+        expected, expected_positions = numpy_max_pool(x, g) if planes else (pooled(g, dtype, 0),) * 2
+        values, positions = (
+            guarded(np.zeros_like(expected), end),
+            guarded(expected_positions.astype("int32"), end),
+        )
+        run("max_pool", g, planes, x, values, positions, dtype=dtype)
+        np.testing.assert_array_equal(values, expected)
+        np.testing.assert_array_equal(positions, expected_positions)
+        run("max_pool_gather", g, planes, x, positions, values, dtype=dtype)
+        np.testing.assert_array_equal(values, expected)
+        run("max_pool_gradient", g, planes, values, positions, x, dtype=dtype)
+        run("sum_pool", g, planes, x, values, dtype=dtype, mode=mode)
+        run("sum_pool_gradient", g, planes, values, x, dtype=dtype, mode=mode)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_windows_touch_nothing_beside_the_arrays(seed):
+    check_in_guarded_memory(seed, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 150))
+def test_2_000_random_windows_touch_nothing_beside_the_arrays(seed):
+    check_in_guarded_memory(seed, 40)
+
+
 @pytest.mark.parametrize(
     ("window", "stride", "vectors"),
     [((2, 2), (2, 2), r"shufflevector <\d+ x float>"), ((3, 3), (2, 2), r"<\d+ x i1>")],
