@@ -42,10 +42,12 @@ from arignote.engine.config import config
 from arignote.engine.derivatives import Lop, Rop, subgraph_grad
 from arignote.engine.grad import grad
 from arignote.engine.graph import Apply, Constant, Variable
+from arignote.engine.ops import dot
 from arignote.engine.ops.custom import Op
 from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
 from arignote.engine.shared import shared
 from arignote.engine.vectorize import vectorize
+from arignote.printing import pp
 
 __version__ = "0.1.0"
 
@@ -62,6 +64,7 @@ __all__ = [
     "Variable",
     "clone",
     "config",
+    "dot",
     "foldl",
     "foldr",
     "function",
@@ -71,6 +74,7 @@ __all__ = [
     "ifelse",
     "layers",
     "map",
+    "pp",
     "printing",
     "reduce",
     "sandbox",

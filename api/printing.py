@@ -4,4 +4,6 @@ from arignote.engine.ops.control import Print
 from arignote.engine.origin import scope
 from arignote.engine.printing import debugprint, draw, latex, pprint, pydotprint
 
-__all__ = ["Print", "debugprint", "draw", "latex", "pprint", "pydotprint", "scope"]
+pp = pprint
+
+__all__ = ["Print", "debugprint", "draw", "latex", "pp", "pprint", "pydotprint", "scope"]

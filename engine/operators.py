@@ -353,3 +353,7 @@ class TensorOperators:
     def nonzero(self, return_matrix: bool = False) -> Any:
         """Return where elements are not zero, a vector of indices for each axis."""
         return ops.nonzero(self, return_matrix)
+
+    def trace(self) -> Variable:
+        """Return the sum of the diagonal of a matrix."""
+        return ops.trace(self)

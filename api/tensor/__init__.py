@@ -175,25 +175,50 @@ from arignote.engine.ops import (
     true_div,
     trunc,
     unbroadcast,
-    var,
     vertical_stack,
     where,
     xor,
     zeros,
     zeros_like,
 )
+from arignote.engine.ops import var as variance
+from arignote.engine.shared import shared
 from arignote.engine.types import TensorType
 
-from . import extra_ops, nlinalg, nnet, shared_randomstreams, signal, slinalg, xlogx
+from . import (
+    basic,
+    elemwise,
+    extra_ops,
+    nlinalg,
+    nnet,
+    shared_randomstreams,
+    sharedvar,
+    signal,
+    slinalg,
+    subtensor,
+    type,
+    xlogx,
+)
+from .elemwise import Elemwise
+from .var import TensorConstant, TensorVariable
 
 as_tensor_variable = as_variable
 constant = Constant
-TensorVariable = Variable
+var = variance  # the module `var` is found by its full name
 
 globals().update(MAKERS)
 globals().update(PLURALS)
 
 __all__ = [
+    "Elemwise",
+    "TensorConstant",
+    "basic",
+    "elemwise",
+    "shared",
+    "sharedvar",
+    "subtensor",
+    "type",
+    "var",
     "AllocDiag",
     "argmin",
     "max_and_argmax",
@@ -201,7 +226,6 @@ __all__ = [
     "ptp",
     "smallest",
     "std",
-    "var",
     "Constant",
     "ExtractDiag",
     "Lop",
