@@ -3,7 +3,8 @@
 Most functions are one native program. A node whose op has no kernel is computed by NumPy: the *host*. It
 cuts the graph into stages, the native programs before and after it; so does an integer that is computed
 from the elements of an array and decides a shape. An `ifelse` is a *branch*: each side is a function of its
-own, and only one is called.
+own, and only one is called. A *loop* is a step of a native program, unless its own steps need the host: then
+they are a function that is called for each.
 
 Shared variables are written to by the last stage alone, so a call that fails in any stage changes none.
 """
@@ -24,6 +25,7 @@ from arignote.compile.specialize import Shapes
 from arignote.engine.evaluate import Compute, perform
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, graph_inputs, walk
 from arignote.engine.ops.control import IfElse
+from arignote.engine.ops.scan import Scan
 from arignote.engine.ops.shape import ShapeOf, is_short
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.testvalue import test_values_off
@@ -215,6 +217,23 @@ class _Host:
             values[x] = np.require(result, x.dtype, ["C", "A"])
 
 
+class _Repeated:
+    """Computes a loop that is not native throughout: its step is a function of its own, called by Python."""
+
+    def __init__(self) -> None:
+        self._step: Callable[..., list[np.ndarray]] | None = None
+
+    def __call__(self, node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        from arignote.compile.pipeline import function
+
+        op = node.op
+        assert isinstance(op, Scan)
+        if self._step is None:
+            self._step = function(op.inner.inputs, list(op.inner.outputs), on_unused_input="ignore")
+        step = self._step
+        return perform(node, arrays, lambda *arrays: op.repeat(arrays, lambda given: step(*given)))
+
+
 class _Branch:
     """A lazy choice between two functions, each compiled when it is first needed."""
 
@@ -298,7 +317,8 @@ def split(
             if isinstance(node.op, IfElse):
                 stages.append(_Branch(node, leaves))
             elif not is_native(node.op):
-                stages.append(_Host(node, profile.watched(perform) if profile else perform))
+                compute = _Repeated() if isinstance(node.op, Scan) else perform
+                stages.append(_Host(node, profile.watched(compute) if profile else compute))
     return stages
 
 

@@ -60,8 +60,20 @@ def _value(x: Variable, known: Mapping[Variable, np.ndarray]) -> np.ndarray:
     )
 
 
-def perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """Compute the outputs of a node from its inputs; an error names the user's line."""
+def perform(
+    node: Apply,
+    arrays: Sequence[np.ndarray],
+    meaning: Callable[..., Sequence[np.ndarray]] | None = None,
+) -> Sequence[np.ndarray]:
+    """Compute the outputs of a node from its inputs; an error names the user's line.
+
+    Parameters
+    ----------
+    node : Apply
+    arrays : sequence of ndarray
+    meaning : callable, optional
+        What computes them, if not the op's `perform`.
+    """
     types = [TensorType(str(array.dtype), array.shape) for array in arrays]
     integers = [
         int(array) if array.ndim == 0 and kind.is_integer else None
@@ -70,7 +82,7 @@ def perform(node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     try:
         for out in infer_concrete(node, types, integers):
             _check_addressable(node, out)
-        return node.op.perform(*arrays)
+        return (meaning or node.op.perform)(*arrays)
     except GraphError as error:
         error.origin = error.origin or node.origin
         raise

@@ -159,14 +159,10 @@ def scan(
     initials = [info.initial for info, _ in recurrent if info.initial is not None]
     initials += [variable.dimshuffle("x", *range(variable.ndim)) for variable in updates]
     news = [new for _, new in recurrent] + [_of_update(x, new, label) for x, new in updates.items()]
-    news = [
-        promised(new, initial.static_shape[1:], place)
-        for place, (new, initial) in enumerate(zip(news, initials, strict=True))
-    ]
     collected = [new for info, new in zip(infos, made, strict=True) if info.initial is None]
     inner, captured = close(
         [*slices, *values, *old.values()],
-        clone_replace([*news, *collected, *condition], old),
+        clone_replace([*promised(news, initials), *collected, *condition], old),
         lift=True,
     )
     shared = clone_replace(captured, {stand_in: x for x, stand_in in opaque.items()})

@@ -197,6 +197,10 @@ class Scan(Op):
 
     def repeat(self, arrays: Sequence[np.ndarray], step: StepFunction) -> tuple[np.ndarray, ...]:
         """Compute the outputs, given what computes a step."""
+        kinds = self.infer(
+            [TensorType(str(array.dtype), array.shape) for array in arrays],
+            [int(array) if array.ndim == 0 and array.dtype.kind in "iu" else None for array in arrays],
+        )
         count, sequences, initials, shared = self.parts(arrays)
         states = [list(initial) for initial in initials]
         collected: list[list[np.ndarray]] = [[] for _ in range(self.collected)]
@@ -220,10 +224,6 @@ class Scan(Op):
             if self.until and results[-1]:
                 break
         outputs = []
-        kinds = self.infer(
-            [TensorType(str(array.dtype), array.shape) for array in arrays],
-            [int(array) if array.ndim == 0 and array.dtype.kind in "iu" else None for array in arrays],
-        )
         for rows, kind in zip([*states, *collected], kinds, strict=False):
             shape = rows[0].shape if rows else tuple(extent or 0 for extent in kind.shape[1:])
             array = np.zeros((len(rows) if kind.shape[0] is None else kind.shape[0], *shape), kind.dtype)
@@ -286,11 +286,15 @@ def _swapped(x: Variable) -> Variable:
     return dimshuffle(x, 1, 0, *range(2, x.ndim))
 
 
-def promised(new: Variable, shape: Sequence[int | None], place: int) -> Variable:
-    """Return the new value of a state with what is known of the shape of its initial value."""
-    if all(mine is None or mine == theirs for mine, theirs in zip(shape, new.static_shape, strict=True)):
-        return new
-    return SpecifyShape(f"scan: the new value of state {place}", "the initial value", tuple(shape))(new)
+def promised(news: Sequence[Variable], initials: Sequence[Variable]) -> list[Variable]:
+    """Return a step's outputs, the new values of states with what is known of the shapes of initial ones."""
+    result = list(news)
+    for place, (new, initial) in enumerate(zip(news, initials, strict=False)):
+        shape = initial.static_shape[1:]
+        if any(mine not in (None, theirs) for mine, theirs in zip(shape, new.static_shape, strict=True)):
+            promise = SpecifyShape(f"scan: the new value of state {place}", "the initial value", shape)
+            result[place] = promise(new)
+    return result
 
 
 class _Backward:
@@ -383,12 +387,9 @@ class _Backward:
             zeros_like(self.shared[place]).dimshuffle("x", *range(self.shared[place].ndim))
             for place in summed
         ]
-        step[: len(states)] = [
-            promised(new, initial.static_shape[1:], place)
-            for place, (new, initial) in enumerate(zip(step, initials, strict=False))
-        ]
+        given = [*(x for x, _ in pairs), *carried.values(), *sums, *self.common]
         backward = Scan(
-            InnerGraph([*(x for x, _ in pairs), *carried.values(), *sums, *self.common], step),
+            InnerGraph(given, promised(step, initials)),
             len(pairs),
             tuple(states),
             name=f"gradient of {op.name}".strip() if op.name else "gradient",
