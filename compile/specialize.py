@@ -43,6 +43,10 @@ class Sized(Op):
         """Return what is stated."""
         return self.types
 
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return what the op does."""
+        return self.op.perform(*arrays)
+
     @property
     def title(self) -> str:
         """The op's."""

@@ -88,9 +88,10 @@ def _part(
     known = [known_integer(x) for x in inputs]
     rest, shape, strides, axis = iter(extents), [], [], 0
     for entry, index in zip(pattern, index_of(pattern, known), strict=True):
-        if entry is Entry.NEWAXIS:
-            shape.append(next(rest))
-            strides.append(0)
+        if entry in (Entry.NEWAXIS, Entry.ELLIPSIS):
+            if entry is Entry.NEWAXIS:
+                shape.append(next(rest))
+                strides.append(0)
             continue
         if entry is Entry.ARRAY:
             shape.append(view.shape[axis])
@@ -106,7 +107,7 @@ def _part(
         index = [
             slice(None) if entry is Entry.ARRAY else each
             for entry, each in zip(pattern, index_of(pattern, values), strict=True)
-            if entry is not Entry.NEWAXIS
+            if entry not in (Entry.NEWAXIS, Entry.ELLIPSIS)
         ]
         return view.offset + view.shift(index)
 
@@ -149,7 +150,7 @@ def _move(
         flat = steps.copy(flat, steps.temporary(flat.dtype, flat.shape), node)
     named = [
         axis
-        for axis, entry in enumerate(entry for entry in pattern if entry is not Entry.INTEGER)
+        for axis, entry in enumerate(e for e in pattern if e not in (Entry.INTEGER, Entry.ELLIPSIS))
         if entry is Entry.ARRAY
     ]
     places = [axis for axis in range(len(part.shape)) if axis not in named]

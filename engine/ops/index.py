@@ -38,11 +38,20 @@ class Bounds:
 
 
 class Entry(Enum):
-    """What else stands in a pattern: what an input gives, or a new axis."""
+    """What else stands in a pattern: what an input gives, a new axis, or an ellipsis that is no axis.
+
+    Such an ellipsis separates index arrays all the same (NumPy's rule).
+    """
 
     INTEGER = "integer"
     ARRAY = "array"
     NEWAXIS = "newaxis"
+    ELLIPSIS = "ellipsis"
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether it stands for an axis of the indexed array, and an input says which place of it."""
+        return self in (Entry.INTEGER, Entry.ARRAY)
 
 
 #: The index without its numbers: they are inputs, in this order. Trailing axes are kept whole.
@@ -57,7 +66,7 @@ def roles(pattern: Pattern) -> list[str]:
     for entry in pattern:
         if isinstance(entry, Bounds):
             result += [part for part in ("start", "stop", "step") if getattr(entry, part)]
-        elif entry is not Entry.NEWAXIS:
+        elif entry.is_picked:
             result.append(entry.value)
     return result
 
@@ -71,13 +80,13 @@ def index_of(pattern: Pattern, inputs: Iterable[Any]) -> list[Any]:
             parts = (entry.start, entry.stop, entry.step)
             result.append(slice(*(next(rest) if given else None for given in parts)))
         else:
-            result.append(None if entry is Entry.NEWAXIS else next(rest))
+            result.append(next(rest) if entry.is_picked else None if entry is Entry.NEWAXIS else Ellipsis)
     return result
 
 
 def array_axes(pattern: Pattern) -> list[int]:
     """Return the axes of the indexed array that index arrays stand for."""
-    indexed = [entry for entry in pattern if entry is not Entry.NEWAXIS]
+    indexed = [entry for entry in pattern if isinstance(entry, Bounds) or entry.is_picked]
     return [axis for axis, entry in enumerate(indexed) if entry is Entry.ARRAY]
 
 
@@ -86,9 +95,10 @@ def place_of_arrays(pattern: Pattern) -> int:
 
     Integers beside arrays count as such (NumPy's rule).
     """
-    picked = [i for i, entry in enumerate(pattern) if entry in (Entry.INTEGER, Entry.ARRAY)]
-    together = picked[-1] - picked[0] + 1 == len(picked)
-    return picked[0] if together else 0
+    picked = [i for i, entry in enumerate(pattern) if isinstance(entry, Entry) and entry.is_picked]
+    if picked[-1] - picked[0] + 1 > len(picked):
+        return 0
+    return sum(entry is not Entry.ELLIPSIS for entry in pattern[: picked[0]])
 
 
 class Indexing(Op):
@@ -115,8 +125,8 @@ class Indexing(Op):
         arrays: list[TensorType] = []
         axis = 0
         for entry in self.pattern:
-            if entry is Entry.NEWAXIS:
-                shape.append(1)
+            if entry in (Entry.NEWAXIS, Entry.ELLIPSIS):
+                shape.extend([1] * (entry is Entry.NEWAXIS))
                 continue
             extent = kind.shape[axis]
             if isinstance(entry, Bounds):
@@ -453,9 +463,9 @@ def getitem(x: Any, index: Any) -> Variable:
     pattern: list[Bounds | Entry] = []
     inputs: list[Variable] = []
     axis = 0
-    for entry in _without_ellipsis(entries, x.ndim - taken):
-        if entry is None:
-            pattern.append(Entry.NEWAXIS)
+    for entry in _spelt_out(entries, x.ndim - taken):
+        if entry is None or entry is Ellipsis:
+            pattern.append(Entry.NEWAXIS if entry is None else Entry.ELLIPSIS)
         elif isinstance(entry, slice):
             parts = (entry.start, entry.stop, entry.step)
             pattern.append(Bounds(*(part is not None for part in parts)))
@@ -472,7 +482,9 @@ def getitem(x: Any, index: Any) -> Variable:
             pattern.append(Entry.INTEGER)
             inputs.append(scalar_integer(entry, f"index of dimension {axis}"))
         axis += _axes_taken(entry)
-    while pattern and pattern[-1] == ALL:
+    if Entry.ARRAY not in pattern:
+        pattern = [entry for entry in pattern if entry is not Entry.ELLIPSIS]
+    while pattern and pattern[-1] in (ALL, Entry.ELLIPSIS):
         pattern.pop()
     return Subtensor(tuple(pattern))(x, *_broadcast_arrays(pattern, inputs))
 
@@ -499,9 +511,9 @@ def _axes_taken(entry: Any) -> int:
     return entry.ndim if isinstance(entry, Variable) and entry.dtype == "bool" else 1
 
 
-def _without_ellipsis(entries: Sequence[Any], left: int) -> Iterator[Any]:
+def _spelt_out(entries: Sequence[Any], left: int) -> Iterator[Any]:
     for entry in entries:
-        if entry is Ellipsis:
+        if entry is Ellipsis and left:
             yield from [slice(None)] * left
         else:
             yield entry

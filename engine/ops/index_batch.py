@@ -79,7 +79,7 @@ def over_batch(
         entries.append(entry)
         if isinstance(entry, Bounds):
             made.extend(next(given)[0] for part in (entry.start, entry.stop, entry.step) if part)
-        elif entry is not Entry.NEWAXIS:
+        elif entry.is_picked:
             x, one = next(given)
             if entry is Entry.ARRAY:
                 made.append(x if one else spread(x, count))

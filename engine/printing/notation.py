@@ -142,7 +142,7 @@ def _index_pieces(op: Indexing, inputs: Sequence[Variable]) -> list[str | Variab
             for place, part in enumerate(parts):
                 result.extend(([":"] if place else []) + ([part] if part is not None else []))
         else:
-            result.append("None" if entry is None else entry)
+            result.append({None: "None", Ellipsis: "..."}.get(entry, entry))
     return result
 
 

@@ -10,6 +10,7 @@ from arignote import function, grad
 from arignote import tensor as T
 from arignote.engine.evaluate import evaluate
 from arignote.engine.types import TensorType
+from arignote.engine.vectorize import vectorize
 
 KINDS = ["slice", "all", "integer", "array", "array", "none", "ellipsis", "stop"]
 INDEX_DTYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
@@ -175,3 +176,46 @@ def test_any_index_of_many(data):
 @given(st.data())
 def test_any_index_of_many_compiled(data):
     check(data, compiled)
+
+
+OVER_BATCH = {
+    "x[i]": (lambda x, i, j, n: x[i], (3, 4)),
+    "x[:, i]": (lambda x, i, j, n: x[:, i], (3, 4)),
+    "x[i, :, j]": (lambda x, i, j, n: x[i, :, j], (3, 2, 4)),
+    "x[1:, i, j]": (lambda x, i, j, n: x[1:, i, j], (2, 3, 4)),
+    "x[n]": (lambda x, i, j, n: x[n], (3,)),
+    "x[:, n, 1:]": (lambda x, i, j, n: x[:, n, 1:], (2, 4, 3)),
+    "x[n, :, i]": (lambda x, i, j, n: x[n, :, i], (3, 2, 4)),
+    "x[1:, None]": (lambda x, i, j, n: x[1:, None], (3, 2)),
+}
+
+
+@pytest.mark.parametrize("batched", ["x", "i", "n", "xi", "ijn", "xijny", "y"])
+@pytest.mark.parametrize("text", OVER_BATCH)
+def test_a_batch_of_indices(text, batched):
+    make, shape = OVER_BATCH[text]
+    x = TensorType("float64", (None,) * len(shape))("x")
+    i, j, n = T.lmatrix("i"), T.lmatrix("j"), T.lscalar("n")
+    part = make(x, i, j, n)
+    y = TensorType("float64", (None,) * part.ndim)("y")
+    outputs = [part, T.set_subtensor(part, y), T.inc_subtensor(part, y), grad((part**2).sum(), x)]
+    random = np.random.default_rng(0)
+    values = [
+        {
+            x: random.standard_normal(shape),
+            i: random.integers(0, 2, (2, 2)),
+            j: random.integers(0, 2, (2, 2)),
+            n: random.integers(0, 2, ()),
+        }
+        for _ in range(3)
+    ]
+    for entry in values:
+        entry[y] = random.standard_normal(evaluate([part], values[0])[0].shape)
+    varied = [v for v in (x, i, j, n, y) if v.name in batched]
+    batches = {v: TensorType(v.dtype, (None,) * (v.ndim + 1))() for v in varied}
+    given = {batch: np.stack([entry[v] for entry in values]) for v, batch in batches.items()}
+    results = evaluate(vectorize(outputs, batches), {**values[0], **given})
+    for place, result in enumerate(results):
+        for alone, entry in zip(result, values, strict=True):
+            wanted = {**values[0], **{v: entry[v] for v in varied}}
+            np.testing.assert_allclose(alone, evaluate([outputs[place]], wanted)[0], rtol=1e-14)
