@@ -482,9 +482,13 @@ def getitem(x: Any, index: Any) -> Variable:
             pattern.append(Entry.INTEGER)
             inputs.append(scalar_integer(entry, f"index of dimension {axis}"))
         axis += _axes_taken(entry)
-    if Entry.ARRAY not in pattern:
-        pattern = [entry for entry in pattern if entry is not Entry.ELLIPSIS]
-    while pattern and pattern[-1] in (ALL, Entry.ELLIPSIS):
+    picked = [i for i, entry in enumerate(pattern) if isinstance(entry, Entry) and entry.is_picked]
+    if Entry.ELLIPSIS in pattern and not (
+        Entry.ARRAY in pattern and picked[0] < pattern.index(Entry.ELLIPSIS) < picked[-1]
+    ):
+        pattern.remove(Entry.ELLIPSIS)
+    # Beside an ellipsis all axes are spelt out, so that it is none.
+    while Entry.ELLIPSIS not in pattern and pattern and pattern[-1] == ALL:
         pattern.pop()
     return Subtensor(tuple(pattern))(x, *_broadcast_arrays(pattern, inputs))
 

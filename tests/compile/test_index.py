@@ -5,7 +5,9 @@ import pytest
 
 from arignote import function, grad, shared
 from arignote import tensor as T
-from arignote.engine.errors import InputError
+from arignote.compile.objects import cache_statistics
+from arignote.compile.stages import split
+from arignote.engine.errors import InputError, ShapeError
 
 
 def kernels(f, *arguments):
@@ -95,3 +97,96 @@ def test_views_of_views_with_symbolic_bounds():
     for p, q in [(0, 0), (1, 2), (3, 1)]:
         for make, got in zip(makes, f(a, p, q), strict=True):
             np.testing.assert_array_equal(got, make(a, p, q))
+
+
+def test_a_part_is_written_to_a_copy():
+    x, y, i = T.dmatrix("x"), T.dvector("y"), T.lscalar("i")
+    a = np.arange(12.0).reshape(4, 3)
+    f = function([x, y, i], [T.set_subtensor(x[i], y), T.inc_subtensor(x[i:, 1], 1.0), x * 1])
+    for k in (0, 2, -1):
+        was_set, incremented, same = f(a, [7, 8, 9], k)
+        expected = a.copy()
+        expected[k] = [7, 8, 9]
+        np.testing.assert_array_equal(was_set, expected)
+        expected = a.copy()
+        expected[k:, 1] += 1
+        np.testing.assert_array_equal(incremented, expected)
+        np.testing.assert_array_equal(same, np.arange(12.0).reshape(4, 3))
+
+
+def test_rows_of_a_shared_variable_are_updated():
+    table, i = shared(np.zeros((4, 2)), "table"), T.lvector("i")
+    f = function([i], updates=[(table, T.inc_subtensor(table[i], 1.0))])
+    f([1, 1, 3])
+    np.testing.assert_array_equal(table.get_value(), [[0, 0], [2, 2], [0, 0], [1, 1]])
+    with pytest.raises(InputError, match="index 4 "):
+        f([0, 4])
+    np.testing.assert_array_equal(table.get_value(), [[0, 0], [2, 2], [0, 0], [1, 1]])
+
+
+def test_another_number_of_indices_compiles_nothing():
+    x, i, y = T.dtensor3("x"), T.lvector("i"), T.dscalar("y")
+    part = x[:, i, 1:]
+    f = function([x, i, y], [part, T.inc_subtensor(part, y), grad((part**2).sum(), x)])
+    f(np.ones((2, 5, 3)), [1, 2, 3], 1)
+    before = cache_statistics()
+    for shape, indices in [((3, 4, 4), [0, 1]), ((2, 9, 5), [8, 8, 1, 0]), ((2, 5, 3), [])]:
+        a = np.random.default_rng(0).standard_normal(shape)
+        np.testing.assert_array_equal(f(a, indices, 0)[0], a[:, np.array(indices, int), 1:])
+    after = cache_statistics()
+    assert (after.compiled, after.loaded) == (before.compiled, before.loaded)
+
+
+def test_steps_of_slices_are_in_the_key():
+    x, i, s = T.dvector("x"), T.lscalar("i"), T.lscalar("s")
+    f = function([x, i, s], [x[i::s] * 1, T.set_subtensor(x[i::s], 0.0)])
+    a = np.arange(9.0)
+    for start, step in [(0, 2), (1, 2), (8, -2), (7, -2), (0, 3), (4, -1), (0, 1)]:
+        part, rest = f(a, start, step)
+        np.testing.assert_array_equal(part, a[start::step])
+        np.testing.assert_array_equal(rest, np.where(np.isin(a, a[start::step]), 0, a))
+    with pytest.raises(ShapeError, match="an integer other than 0"):
+        f(a, 0, 0)
+
+
+def test_an_index_that_data_decides():
+    x = T.dmatrix("x")
+    f = function([x], [x[x[:, 0].argmax()], T.set_subtensor(x[x[:, 0].argmax()], 0.0)])
+    a = np.array([[1.0, 2], [5, 3], [4, 4]])
+    row, rest = f(a)
+    np.testing.assert_array_equal(row, [5, 3])
+    np.testing.assert_array_equal(rest, [[1, 2], [0, 0], [4, 4]])
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "uint8", "int16"])
+def test_the_largest_index_of_a_width_is_out_of_range(dtype):
+    x, i = T.dvector("x"), T.TensorType(dtype, (None,))("i")
+    f = function([x, i], x[i])
+    with pytest.raises(InputError, match="out of range"):
+        f(np.zeros(100), np.array([0, np.iinfo(dtype).max], dtype))
+
+
+def test_the_bad_element_of_a_matrix_of_indices_is_named():
+    x, i = T.dmatrix("x"), T.lmatrix("i")
+    for mode in ("reference", None):
+        f = function([x, i], x[:, i], mode=mode)
+        with pytest.raises(InputError, match=r"index 3 \(element \(1, 0\) .* axis 1"):
+            f(np.zeros((9, 3)), [[0, 2], [3, 7]])
+
+
+def test_vectors_of_extents_do_not_cut_the_program():
+    x, w, n = T.dtensor3("x"), T.dmatrix("w"), T.lscalar("n")
+    outputs = [
+        T.zeros(x.shape[1:]) + w,
+        T.zeros(T.concatenate([x.shape[:2], [n]])),
+        x.reshape((x.shape[0], T.prod(x.shape[1:]))),
+        T.ones(x.shape[1:] - w.shape + 1) * T.max(x.shape),
+        T.tile(w, (n, 1)),
+    ]
+    f = function([x, w, n], outputs, profile=True)
+    a, b = np.ones((2, 3, 4)), np.ones((3, 4))
+    for count in (1, 3):
+        results = f(a, b, count)
+        assert [r.shape for r in results] == [(3, 4), (2, 3, count), (2, 12), (1, 1), (3 * count, 4)]
+        assert results[3].tolist() == [[4]]
+    assert not split(outputs, [], None)  # into stages

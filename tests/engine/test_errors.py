@@ -418,3 +418,72 @@ def test_shared_values_that_do_not_fit(raises):
     assert w.get_value().shape == (2, 2)
     raises(DTypeError, None, "the symbolic w", call=lambda: shared(w))
     raises(DTypeError, None, "an array, since strict=True", "list", call=lambda: shared([1.0], strict=True))
+
+
+def test_parts_that_cannot_be_set(raises):
+    x, y = T.fmatrix("x"), T.fvector("y")
+    raises(
+        DTypeError, None, "argument `x`", "an indexed array", "x", "set_subtensor(a[index], y)",
+        call=lambda: T.set_subtensor(x, y),
+    )  # fmt: skip
+    raises(
+        DTypeError, None, "argument `y`", "fits into float32", "float64", "cast(y, 'float32')",
+        call=lambda: T.inc_subtensor(x[0], T.dvector()),
+    )  # fmt: skip
+    raises(DTypeError, None, "fits into int32", call=lambda: T.set_subtensor(T.ivector()[0], 0.5))
+    raises(DTypeError, None, "fits into uint8", call=lambda: T.set_subtensor(x.astype("uint8")[0], 256))
+    raises(ShapeError, None, "at most 1 dimensions", "float32(?, ?)", call=lambda: T.set_subtensor(x[0], x))
+    with pytest.raises(TypeError, match=r"never changes: write y = set_subtensor\(x\[index\], value\)"):
+        x[0] = y
+
+
+@MODES
+def test_a_value_that_does_not_fit_its_part(raises, mode):
+    x, y = T.fmatrix("x"), T.fvector("y")
+    out = T.set_subtensor(x[0], y)  # set here
+    f = function([x, y], out, mode=mode)
+    raises(
+        ShapeError, "set here", "argument `y`", "float32(4)", "actual:   float32(1)",
+        call=lambda: f(np.zeros((3, 4), "float32"), np.zeros(1, "float32")),
+    )  # fmt: skip
+
+
+@MODES
+def test_index_arrays_and_masks_of_other_shapes(raises, mode):
+    x, i, j = T.fmatrix("x"), T.ivector("i"), T.ivector("j")
+    picked = x[i, j]  # picked here
+    f = function([x, i, j], picked, mode=mode)
+    raises(
+        ShapeError, "picked here", "do not fit together", "int32(1), int32(3)",
+        call=lambda: f(np.zeros((3, 4), "float32"), [0], [0, 1, 2]),
+    )  # fmt: skip
+    masked = x[x[0] > 0]  # masked here
+    g = function([x], masked, mode=mode)
+    raises(
+        ShapeError, "masked here", "the mask", "(3)", "bool(4)", call=lambda: g(np.zeros((3, 4), "float32"))
+    )
+
+
+def test_wrong_axes_and_lists(raises):
+    x, y = T.fmatrix("x"), T.fvector("y")
+    raises(ShapeError, None, "join", "float32(?, ?), float32(?)", call=lambda: T.concatenate([x, y]))
+    raises(ShapeError, None, "use stack", call=lambda: T.concatenate([x.sum(), y.sum()]))
+    raises(DTypeError, None, "`tensor_list`", "[a, b]", call=lambda: T.concatenate(x, y))
+    raises(ShapeError, None, "join: axis", "from -2 to 1", call=lambda: T.concatenate([x, x], 2))
+    raises(DTypeError, None, "join: axis", "constant", call=lambda: T.concatenate([x, x], T.lscalar("k")))
+    raises(ShapeError, None, "split", "2 sizes", call=lambda: T.split(x, [1, 2, 3], 2))
+    raises(ShapeError, None, "dropped", call=lambda: T.squeeze(x, 0))
+    raises(DTypeError, None, "take: mode", "'nearest'", call=lambda: x.take([0], mode="nearest"))
+    with pytest.raises(TypeError, match="its length is not known"):
+        list(x)
+    assert len(x.shape) == 2
+
+
+@MODES
+def test_pieces_that_do_not_add_up(raises, mode):
+    x = T.fvector("x")
+    pieces = T.split(x, [2, 2], 2)  # pieces here
+    f = function([x], pieces, mode=mode)
+    raises(
+        ShapeError, "pieces here", "splits_size", "(4)", "float32(5)", call=lambda: f(np.zeros(5, "float32"))
+    )
