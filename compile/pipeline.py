@@ -34,6 +34,7 @@ from arignote.engine.graph import (
     walk,
 )
 from arignote.engine.ops.elementwise import cast
+from arignote.engine.rewrite import Rule
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.structure import FunctionGraph
 from arignote.engine.testvalue import test_values_off
@@ -68,6 +69,7 @@ class Function:
         mode: ModeName,
         name: str | None,
         profile: bool,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.name = name
         self.profile = Profile() if profile else None
@@ -80,9 +82,10 @@ class Function:
         }
         self._returns, self._mode = returns, mode
         expressions = [*outputs, *(new for _, new in updates)]
+        self._written, self._rules = expressions, tuple(rules)
         if mode != "reference":
             with (self.profile or Profile()).stage("rewrite"):
-                expressions = simplify(expressions)
+                expressions = simplify(expressions, rules)
         self._outputs, news = expressions[: len(outputs)], expressions[len(outputs) :]
         self._updates = [(variable, new) for (variable, _), new in zip(updates, news, strict=True)]
         self._prepare()
@@ -120,7 +123,7 @@ class Function:
         kept = {
             key: value
             for key, value in self.__dict__.items()
-            if key not in ("_dtypes", "_lock", "_call", "_natives")
+            if key not in ("_dtypes", "_lock", "_call", "_natives", "_written", "_rules")
         }
         # The nodes come first, each behind those it needs, so that pickle descends into no chain of them.
         return {"nodes": walk([*self._outputs, *(new for _, new in self._updates)]), **kept}
@@ -128,12 +131,18 @@ class Function:
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state["nodes"]
         self.__dict__.update(state)
+        self._written, self._rules = [*self._outputs, *(new for _, new in self._updates)], ()
         self._prepare()
 
     @property
     def fgraph(self) -> FunctionGraph:
         """What it computes: the expressions as they were rewritten."""
         return FunctionGraph(self._inputs, self._outputs, self._updates)
+
+    @property
+    def written(self) -> tuple[list[Variable], Sequence[Rule]]:
+        """The outputs and new values as they were written, and the further rules: see `rewrite_trace`."""
+        return self._written, self._rules
 
     @property
     def maker(self) -> SimpleNamespace:
@@ -433,6 +442,7 @@ def function(
     allow_input_downcast: bool | None = None,
     profile: bool | None = None,
     on_unused_input: str | None = None,
+    rules: Sequence[Rule] = (),
 ) -> Function:
     """Compile expressions into a function (`theano.function`).
 
@@ -468,6 +478,8 @@ def function(
         Measure every step: see `Function.profile`. By default `config.profile`.
     on_unused_input : {'raise', 'warn', 'ignore'}, optional
         What happens for an input that nothing depends on. By default `config.on_unused_input`.
+    rules : sequence of Rule
+        Rewrites of one's own, tried before the built-in ones: see `arignote.rewriting`.
 
     Returns
     -------
@@ -522,6 +534,7 @@ def function(
             mode=resolve(mode),
             name=name,
             profile=config.profile if profile is None else bool(profile),
+            rules=rules,
         )
 
 

@@ -21,7 +21,7 @@ from arignote.engine.ops.index import Indexing
 from arignote.engine.ops.shape import ARange, ShapeOf, is_short
 from arignote.engine.origin import inherit
 from arignote.engine.rewrite import rewrite
-from arignote.engine.rules import SHAPES
+from arignote.engine.rules import SHAPES, SIZED
 from arignote.engine.types import TensorType
 
 #: Ops whose shape inputs say more than a shape: where something begins.
@@ -192,7 +192,7 @@ class Shapes:
                 setattr(new.tag, PROMISED, old.static_shape)
                 is_fixed = old in integers and old not in self.from_arguments
                 mapping[old] = Constant(_array(old, integers)) if is_fixed else new
-        return Specialized(rewrite([mapping[x] for x in self.outputs], SHAPES), sources)
+        return Specialized(rewrite([mapping[x] for x in self.outputs], SHAPES + SIZED), sources)
 
 
 def _is_argument(x: Variable) -> bool:

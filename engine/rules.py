@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from arignote.engine.algebra import ALGEBRA
 from arignote.engine.graph import Apply, Constant, Op, Variable
 from arignote.engine.ops import elementwise as e
 from arignote.engine.ops.fromgraph import FromGraph
 from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
-from arignote.engine.ops.index import Subtensor, element_of_vector
-from arignote.engine.ops.reduce import BroadcastTo, sum
-from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
+from arignote.engine.ops.index import IncSubtensor, Subtensor, element_of_vector
+from arignote.engine.ops.reduce import BroadcastTo, Sum, max, sum
+from arignote.engine.ops.shape import Alloc, DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
 from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
+from arignote.engine.patterns import inputs_of, is_filled_with, stands_for
 from arignote.engine.rewrite import Rule, rule
-
-
-def _inputs_of(x: Variable, op: type[Op]) -> Sequence[Variable] | None:
-    """Return the inputs of the node that made `x`, if its op is of the class."""
-    return x.owner.inputs if x.owner is not None and isinstance(x.owner.op, op) else None
-
-
-def _is_filled_with(x: Variable, number: float) -> bool:
-    return isinstance(x, Constant) and x.value.size > 0 and bool(np.all(x.value == number))
-
-
-def _stands_for(x: Variable, node: Apply) -> Variable | None:
-    """Return `x` if it may replace the node's output: the same dtype, and no broadcasting lost."""
-    out = node.outputs[0]
-    return x if x.dtype == out.dtype and x.static_shape == out.static_shape else None
 
 
 @rule(ShapeOf, keeps="exact")
@@ -56,7 +43,7 @@ def extent_of_elementwise(node: Apply) -> Variable | None:
 def element_of_join(node: Apply) -> Variable | None:
     """join(a, stack(b, c))[-1] = c, and so through slices of vectors."""
     element = element_of_vector(node.outputs[0])
-    return None if element is None else _stands_for(element, node)
+    return None if element is None else stands_for(element, node)
 
 
 @rule(DimShuffle, keeps="exact")
@@ -66,7 +53,7 @@ def dimshuffle_of_dimshuffle(node: Apply) -> Variable | None:
     (x,) = node.inputs
     if node.op.pattern == tuple(range(x.ndim)):
         return x
-    inner = _inputs_of(x, DimShuffle)
+    inner = inputs_of(x, DimShuffle)
     if inner is None:
         return None
     assert x.owner is not None
@@ -78,7 +65,7 @@ def dimshuffle_of_dimshuffle(node: Apply) -> Variable | None:
 @rule(Reshape, keeps="exact")
 def reshape_of_reshape(node: Apply) -> Variable | None:
     """reshape(reshape(x, s), t) = reshape(x, t)."""
-    inner = _inputs_of(node.inputs[0], Reshape)
+    inner = inputs_of(node.inputs[0], Reshape)
     return None if inner is None else Reshape()(inner[0], *node.inputs[1:])
 
 
@@ -86,81 +73,148 @@ def reshape_of_reshape(node: Apply) -> Variable | None:
 def same_shape(node: Apply) -> Variable | None:
     """reshape(x, shape(x)) = x, where all extents are known; so for promised shapes and broadcasts."""
     x = node.inputs[0]
-    return None if None in x.static_shape else _stands_for(x, node)
-
-
-@rule(e.Cast, keeps="exact")
-def cast_to_same(node: Apply) -> Variable | None:
-    """cast(x, dtype of x) = x."""
-    return _stands_for(node.inputs[0], node)
-
-
-@rule(e.Mul, e.Add, keeps="rounding")
-def neutral_operand(node: Apply) -> Variable | None:
-    """X * 1 = x and x + 0 = x (but for the sign of a zero)."""
-    x, y = node.inputs
-    neutral = 1 if isinstance(node.op, e.Mul) else 0
-    if _is_filled_with(y, neutral):
-        return _stands_for(x, node)
-    return _stands_for(y, node) if _is_filled_with(x, neutral) else None
-
-
-@rule(e.TrueDiv, e.Sub, e.Pow, e.IntPow, keeps="rounding")
-def neutral_second_operand(node: Apply) -> Variable | None:
-    """X / 1 = x, x - 0 = x, x ** 1 = x."""
-    x, y = node.inputs
-    return _stands_for(x, node) if _is_filled_with(y, 0 if isinstance(node.op, e.Sub) else 1) else None
-
-
-@rule(e.Pow, e.IntPow, keeps="rounding")
-def square(node: Apply) -> Variable | None:
-    """X ** 2 = sqr(x)."""
-    x, y = node.inputs
-    if not _is_filled_with(y, 2) or x.dtype != node.outputs[0].dtype:
-        return None
-    return _stands_for(e.sqr(x), node)
-
-
-@rule(e.Neg, keeps="exact")
-def double_negation(node: Apply) -> Variable | None:
-    """-(-x) = x."""
-    inner = _inputs_of(node.inputs[0], e.Neg)
-    return None if inner is None else _stands_for(inner[0], node)
+    return None if None in x.static_shape else stands_for(x, node)
 
 
 @rule(e.Log, keeps="poles")
 def log_of_softmax(node: Apply) -> Variable | None:
     """log(softmax(x)) = logsoftmax(x), which is finite where softmax(x) rounds to 0."""
-    inner = _inputs_of(node.inputs[0], Softmax)
+    inner = inputs_of(node.inputs[0], Softmax)
     return None if inner is None else LogSoftmax()(inner[0])
+
+
+@rule(e.Log, keeps="poles")
+def log_of_part_of_softmax(node: Apply) -> Variable | None:
+    """log(softmax(x)[i]) = logsoftmax(x)[i], which is finite where softmax(x) rounds to 0."""
+    part = node.inputs[0].owner
+    if part is None or not isinstance(part.op, Subtensor):
+        return None
+    inner = inputs_of(part.inputs[0], Softmax)
+    return None if inner is None else stands_for(part.op(LogSoftmax()(inner[0]), *part.inputs[1:]), node)
+
+
+@rule(SoftmaxGradient, keeps="poles")
+def gradient_of_log_of_part_of_softmax(node: Apply) -> Variable | None:
+    """softmax_gradient(zeros with g / y[i] at i, y) = h - y * sum(h), h being zeros with g at i."""
+    placed, y = node.inputs
+    put = placed.owner
+    if put is None or not isinstance(put.op, IncSubtensor) or not _is_zero(put.inputs[0]):
+        return None
+    zeros, values, *index = put.inputs
+    quotient = inputs_of(values, e.TrueDiv)
+    if quotient is None or inputs_of(quotient[1], Subtensor) != (y, *index):
+        return None
+    h = put.op(zeros, quotient[0], *index)
+    return stands_for(h - y * sum(h, axis=1, keepdims=True), node)
+
+
+def _is_zero(x: Variable) -> bool:
+    filled = inputs_of(x, Alloc)
+    return is_filled_with(filled[0] if filled is not None else x, 0)
 
 
 @rule(SoftmaxGradient, keeps="poles")
 def gradient_of_log_of_softmax(node: Apply) -> Variable | None:
     """softmax_gradient(g / y, y) = g - y * sum(g): the division by a probability that rounds to 0 is gone."""
     g, y = node.inputs
-    quotient = _inputs_of(g, e.TrueDiv)
+    quotient = inputs_of(g, e.TrueDiv)
     if quotient is None or quotient[1] is not y:
         return None
     return quotient[0] - y * sum(quotient[0], axis=1, keepdims=True)
 
 
+@rule(e.Log, keeps="poles")
+def log_of_sum_of_exp(node: Apply) -> Variable | None:
+    """log(sum(exp(x))) = m + log(sum(exp(x - m))) with m = max(x), which does not overflow.
+
+    Only where there are elements: of none the sum is 0, but they have no maximum.
+    """
+    x = node.inputs[0]
+    found = _summed_exponents(x)
+    return None if found is None else stands_for(_log_sum_exp(found, keepdims=x.ndim == found[1].ndim), node)
+
+
+@rule(e.Mul, keeps="poles")
+def gradient_of_log_of_sum_of_exp(node: Apply) -> Variable | None:
+    """(g / sum(exp(x))) * exp(x) = g * exp(x - log(sum(exp(x)))), neither of which overflows."""
+    for quotient, exponential in (node.inputs, node.inputs[::-1]):
+        inner = inputs_of(exponential, e.Exp)
+        parts = _spread_quotient(quotient)
+        if inner is None or parts is None:
+            continue
+        g, divisor, spread = parts
+        found = _summed_exponents(divisor)
+        if found is None or found[1] is not inner[0]:
+            continue
+        return stands_for(spread(g) * e.exp(inner[0] - _log_sum_exp(found, keepdims=True)), node)
+    return None
+
+
+def _spread_quotient(x: Variable) -> tuple[Variable, Variable, Callable[[Variable], Variable]] | None:
+    """Return the two sides of a quotient that is dimshuffled and broadcast, and what does that."""
+    around: list[Apply] = []
+    while x.owner is not None and isinstance(x.owner.op, DimShuffle | BroadcastTo):
+        around.append(x.owner)
+        x = x.owner.inputs[0]
+    quotient = inputs_of(x, e.TrueDiv)
+    if quotient is None:
+        return None
+
+    def spread(y: Variable) -> Variable:
+        for each in reversed(around):
+            y = each.op(y, *each.inputs[1:])
+        return y
+
+    return quotient[0], quotient[1], spread
+
+
+def _summed_exponents(x: Variable) -> tuple[Sum, Variable] | None:
+    """Return the sum and x of sum(exp(x)), with or without its reduced axes, if there is something to add."""
+    if x.owner is not None and isinstance(x.owner.op, DimShuffle):
+        reduced = x.owner.inputs[0]
+        found = _summed_exponents(reduced)
+        return found if found is not None and x.owner.op == _spread_op(found) else None
+    if x.owner is None or not isinstance(x.owner.op, Sum):
+        return None
+    exponent = inputs_of(x.owner.inputs[0], e.Exp)
+    if exponent is None or not all(exponent[0].static_shape[axis] for axis in x.owner.op.axes):
+        return None
+    shifted = inputs_of(exponent[0], e.Sub)
+    choice = inputs_of(shifted[1], e.Switch) if shifted is not None else None
+    is_done = choice is not None and inputs_of(choice[0], e.IsInf) is not None
+    return None if is_done else (x.owner.op, exponent[0])
+
+
+def _spread_op(found: tuple[Sum, Variable]) -> Op:
+    op, x = found
+    kept = iter(range(x.ndim - len(op.axes)))
+    return DimShuffle(tuple("x" if axis in op.axes else next(kept) for axis in range(x.ndim)))
+
+
+def _log_sum_exp(found: tuple[Sum, Variable], *, keepdims: bool) -> Variable:
+    op, x = found
+    largest = max(x, op.axes, keepdims=True)
+    shift = e.switch(e.isinf(largest), 0, largest)  # inf - inf would be not a number
+    total = shift + e.log(sum(e.exp(x - shift), op.axes, keepdims=True))
+    return total if keepdims else dimshuffle(total, *(axis for axis in range(x.ndim) if axis not in op.axes))
+
+
 @rule(e.Log, keeps="rounding")
 def log_of_sigmoid(node: Apply) -> Variable | None:
     """log(sigmoid(x)) = -softplus(-x), which does not round to log(0)."""
-    inner = _inputs_of(node.inputs[0], e.Sigmoid)
-    return None if inner is None else _stands_for(-e.softplus(-inner[0]), node)
+    inner = inputs_of(node.inputs[0], e.Sigmoid)
+    return None if inner is None else stands_for(-e.softplus(-inner[0]), node)
 
 
 @rule(e.Mul, keeps="poles")
 def gradient_of_log_of_sigmoid(node: Apply) -> Variable | None:
     """(g / y + h / sigmoid(-x)) * (y - y ** 2) = g * sigmoid(-x) + h * y, where y = sigmoid(x)."""
     gradient, slope = node.inputs
-    factors = _inputs_of(slope, e.Sub)
-    if factors is None or _inputs_of(factors[1], e.Sqr) != (factors[0],):
+    factors = inputs_of(slope, e.Sub)
+    if factors is None or inputs_of(factors[1], e.Sqr) != (factors[0],):
         return None
     y = factors[0]
-    inner = _inputs_of(y, e.Sigmoid)
+    inner = inputs_of(y, e.Sigmoid)
     if inner is None:
         return None
     terms = _terms(gradient)
@@ -173,7 +227,7 @@ def gradient_of_log_of_sigmoid(node: Apply) -> Variable | None:
         signed = part if sign > 0 else -part
         total = signed if total is None else total + signed
     assert total is not None
-    return _stands_for(total, node)
+    return stands_for(total, node)
 
 
 def _terms(total: Variable) -> list[tuple[int, Variable]]:
@@ -182,11 +236,13 @@ def _terms(total: Variable) -> list[tuple[int, Variable]]:
     pending = [(1, total)]
     while pending:
         sign, x = pending.pop()
-        negated, added = _inputs_of(x, e.Neg), _inputs_of(x, e.Add)
+        negated, added, taken = (inputs_of(x, op) for op in (e.Neg, e.Add, e.Sub))
         if negated is not None:
             pending.append((-sign, negated[0]))
         elif added is not None:
             pending.extend((sign, term) for term in reversed(added))
+        elif taken is not None:
+            pending.extend(((-sign, taken[1]), (sign, taken[0])))
         else:
             terms.append((sign, x))
     return terms
@@ -194,15 +250,15 @@ def _terms(total: Variable) -> list[tuple[int, Variable]]:
 
 def _times_slope(term: Variable, y: Variable, x: Variable) -> Variable | None:
     """Return ``term * (y - y ** 2)`` for a term that is divided by y = sigmoid(x) or by sigmoid(-x)."""
-    quotient = _inputs_of(term, e.TrueDiv)
+    quotient = inputs_of(term, e.TrueDiv)
     if quotient is None:
         return None
     numerator, denominator = quotient
     if denominator is y:
         return numerator * e.sigmoid(-x)
-    other = _inputs_of(denominator, e.Sigmoid)
+    other = inputs_of(denominator, e.Sigmoid)
     # Where x is -w, sigmoid(-x) is met as sigmoid(w).
-    if other is None or (_inputs_of(other[0], e.Neg) != (x,) and _inputs_of(x, e.Neg) != tuple(other)):
+    if other is None or (inputs_of(other[0], e.Neg) != (x,) and inputs_of(x, e.Neg) != tuple(other)):
         return None
     return numerator * y
 
@@ -210,22 +266,22 @@ def _times_slope(term: Variable, y: Variable, x: Variable) -> Variable | None:
 @rule(e.Log, keeps="rounding")
 def log_of_one_plus(node: Apply) -> Variable | None:
     """log(1 + exp(x)) = softplus(x); log(1 + x) = log1p(x)."""
-    terms = _inputs_of(node.inputs[0], e.Add)
+    terms = inputs_of(node.inputs[0], e.Add)
     if terms is None:
         return None
-    one, x = terms if _is_filled_with(terms[0], 1) else (terms[1], terms[0])
-    if not _is_filled_with(one, 1):
+    one, x = terms if is_filled_with(terms[0], 1) else (terms[1], terms[0])
+    if not is_filled_with(one, 1):
         return None
-    exponent = _inputs_of(x, e.Exp)
-    return _stands_for(e.log1p(x) if exponent is None else e.softplus(exponent[0]), node)
+    exponent = inputs_of(x, e.Exp)
+    return stands_for(e.log1p(x) if exponent is None else e.softplus(exponent[0]), node)
 
 
 @rule(e.Sub, keeps="rounding")
 def one_minus_sigmoid(node: Apply) -> Variable | None:
     """1 - sigmoid(x) = sigmoid(-x), which does not round to 0."""
     one, y = node.inputs
-    inner = _inputs_of(y, e.Sigmoid)
-    return None if inner is None or not _is_filled_with(one, 1) else _stands_for(e.sigmoid(-inner[0]), node)
+    inner = inputs_of(y, e.Sigmoid)
+    return None if inner is None or not is_filled_with(one, 1) else stands_for(e.sigmoid(-inner[0]), node)
 
 
 @rule(FromGraph, keeps="exact")
@@ -251,13 +307,16 @@ SHAPES: tuple[Rule, ...] = (
     reshape_of_reshape,
     same_shape,
 )
-ALGEBRA: tuple[Rule, ...] = (cast_to_same, neutral_operand, neutral_second_operand, square, double_negation)
 STABILITY: tuple[Rule, ...] = (
     log_of_softmax,
+    log_of_part_of_softmax,
+    gradient_of_log_of_part_of_softmax,
     gradient_of_log_of_softmax,
     log_of_sigmoid,
     gradient_of_log_of_sigmoid,
     log_of_one_plus,
     one_minus_sigmoid,
 )
-ALL: tuple[Rule, ...] = SHAPES + ALGEBRA + STABILITY
+#: Rules for graphs all of whose extents are known.
+SIZED: tuple[Rule, ...] = (log_of_sum_of_exp, gradient_of_log_of_sum_of_exp)
+ALL: tuple[Rule, ...] = SHAPES + STABILITY + ALGEBRA + SIZED

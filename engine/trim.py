@@ -17,14 +17,25 @@ from arignote.engine.ops.elementwise import minimum
 from arignote.engine.ops.index import Bounds, Entry, Subtensor
 from arignote.engine.ops.scan import Scan
 from arignote.engine.origin import inherit
-from arignote.engine.rewrite import rewrite
+from arignote.engine.rewrite import Rule, Step, rewrite
 from arignote.engine.rules import ALL
 
 
-def simplify(outputs: Sequence[Variable]) -> list[Variable]:
-    """Return outputs with all rules applied, in the steps of loops too, and with their loops trimmed."""
+def simplify(
+    outputs: Sequence[Variable], rules: Sequence[Rule] = (), trace: list[Step] | None = None
+) -> list[Variable]:
+    """Return outputs with all rules applied, in the steps of loops too, and with their loops trimmed.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    rules : sequence of Rule
+        Further ones, which are tried first; not within loops.
+    trace : list of Step, optional
+        Where each application of a rule is recorded.
+    """
     while True:
-        outputs = rewrite(outputs, ALL)
+        outputs = rewrite(outputs, [*rules, *ALL], trace)
         trimmed = _trimmed(outputs)
         if all(new is old for new, old in zip(trimmed, outputs, strict=True)):
             return list(outputs)

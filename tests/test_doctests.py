@@ -18,7 +18,7 @@ PROGRAMS = {"arignote.__main__"}
 
 def modules():
     """Return the names of all modules of the package, the rooms mapped to other folders included."""
-    names = [arignote.__name__]
+    names = [arignote.__name__, "arignote.rewriting"]
     for room in ("tensor", "engine", "compile", "layers"):
         package = importlib.import_module(f"arignote.{room}")
         names.append(package.__name__)

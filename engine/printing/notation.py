@@ -71,6 +71,21 @@ def write(
     return [names.get(x) or text(x) for x in outputs], [(name, text(x)) for x, name in names.items()]
 
 
+def shortened(x: Variable, levels: int = 3) -> str:
+    """Return the text of an expression, with dots for what lies deeper than some levels.
+
+    >>> from arignote.engine.types import TensorType
+    >>> x = TensorType("float32", (None,))("x")
+    >>> shortened(-(-(-x)), levels=2)
+    'neg(neg(...))'
+    """
+    if x.owner is not None and stands_for(x) is not x:
+        return shortened(stands_for(x), levels)
+    if x.owner is not None and not levels:
+        return "..."
+    return "".join(piece if isinstance(piece, str) else shortened(piece, levels - 1) for piece in _pieces(x))
+
+
 def pprint(*outputs: Variable) -> str:
     """Return expressions as mathematics on one line (`theano.printing.pprint`).
 
