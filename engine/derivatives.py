@@ -15,6 +15,7 @@ from arignote.engine.grad import Constants, as_given, as_list, grad, gradients_o
 from arignote.engine.graph import Variable, clone_replace
 from arignote.engine.ops.elementwise import cast, eq
 from arignote.engine.ops.shape import arange, dimshuffle, extents, ones_like, product, reshape, zeros_like
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.vectorize import vectorize
 
 
@@ -65,6 +66,7 @@ def Lop(  # noqa: N802 - Theano's name
     return as_given(gradients_of(seeds, wanted, consider_constant, disconnected_inputs), wrt)
 
 
+@test_values_off()
 def Rop(  # noqa: N802 - Theano's name
     f: Variable | Sequence[Variable],
     wrt: Variable | Sequence[Variable],
@@ -126,6 +128,7 @@ def Rop(  # noqa: N802 - Theano's name
     return as_given([None if x is None else next(cleaned) for x in found], f)
 
 
+@test_values_off()
 def jacobian(
     expression: Variable,
     wrt: Variable | Sequence[Variable],

@@ -9,6 +9,7 @@ from typing import Any
 from arignote.engine.errors import MissingInputError
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, walk
 from arignote.engine.structure import structural_key
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
 
 
@@ -118,6 +119,7 @@ def free_variables(inputs: Iterable[Variable], outputs: Sequence[Variable]) -> l
     return [x for x in needed if x.owner is None and x not in given and not isinstance(x, Constant)]
 
 
+@test_values_off()
 def close(
     inputs: Sequence[Variable], outputs: Sequence[Variable], *, lift: bool = False
 ) -> tuple[InnerGraph, list[Variable]]:

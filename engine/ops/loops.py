@@ -16,6 +16,7 @@ from arignote.engine.ops.elementwise import cast, minimum, neq
 from arignote.engine.ops.scan import Scan, State, promised
 from arignote.engine.ops.shape import ShapeOf
 from arignote.engine.shared import SharedVariable
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import upcast
 
 Updates = dict[SharedVariable, Variable]
@@ -52,6 +53,7 @@ def until(condition: Any) -> Until:
     return Until(test if test.dtype == "bool" else neq(test, 0))
 
 
+@test_values_off()
 def scan(
     fn: Callable[..., Any],
     sequences: Any = None,

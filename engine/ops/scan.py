@@ -15,6 +15,7 @@ from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import cast, minimum
 from arignote.engine.ops.index import set_subtensor
 from arignote.engine.ops.shape import Alloc, SpecifyShape, dimshuffle, extents, zeros, zeros_like
+from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
 
 Each = TypeVar("Each")
@@ -237,6 +238,7 @@ class Scan(Op):
         error.summary += f" (step {iteration} of scan{' ' * bool(self.name)}{self.name})"
         return error
 
+    @test_values_off()
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:

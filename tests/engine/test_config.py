@@ -123,3 +123,15 @@ def test_inputs_without_a_test_value(monkeypatch):
         x * 2
     monkeypatch.setattr(config, "compute_test_value", "ignore")
     assert not hasattr((x * 2).tag, "test_value")
+
+
+def test_graphs_inside_of_ops_have_no_test_values(monkeypatch):
+    x, m = T.dmatrix("x"), T.dmatrix("m")
+    x.tag.test_value = m.tag.test_value = np.ones((2, 3))
+    monkeypatch.setattr(config, "compute_test_value", "raise")
+    sums, _ = arignote.scan(lambda row, total: total + row.sum(), sequences=x, outputs_info=np.float64(0))
+    assert arignote.grad(sums[-1] * 2, x).ndim == 2
+    assert arignote.gradient.jacobian((x * 2).sum(0), x).ndim == 3
+    twice = arignote.OpFromGraph([m], [m * 2])
+    np.testing.assert_array_equal(twice(x).tag.test_value, np.full((2, 3), 2.0))
+    assert arignote.grad(twice(x).sum(), x).ndim == 2
