@@ -124,14 +124,13 @@ def _trimmed(outputs: Sequence[Variable]) -> list[Variable]:
         last, until = lasts.get(node.inputs[0], (None, False)) if node.inputs else (None, False)
         if isinstance(node.op, Scan):
             with inherit(node.origin):
-                for slot, new in _trim(node, inputs, uses):
-                    old = node.outputs[slot.place]
-                    new.name = old.name
-                    mapping[old] = new
-                    if slot.state is not None and slot.state.kept and slot.is_last:
-                        ran = mapping.get(node.outputs[-1]) if node.op.until else inputs[0]
-                        assert ran is not None
-                        lasts[old] = _Last(new, slot.state.depth, ran), node.op.until
+                made_of = {node.outputs[slot.place]: (slot, new) for slot, new in _trim(node, inputs, uses)}
+            mapping.update((old, new) for old, (_, new) in made_of.items())
+            ran = mapping.get(node.outputs[-1], node.outputs[-1]) if node.op.until else inputs[0]
+            for old, (slot, new) in made_of.items():
+                new.name = old.name
+                if slot.state is not None and slot.state.kept and slot.is_last:
+                    lasts[old] = _Last(new, slot.state.depth, ran), node.op.until
             continue
         if last is not None and _takes_all(node, last.depth, until):
             made: Sequence[Variable] = [last.behind()]

@@ -454,3 +454,15 @@ def test_shapes_that_do_not_fit_are_refused_at_the_call(mode):
         f(normal(2, 3), normal(4), 2)
     with pytest.raises(ShapeError, match="n_steps"):
         f(normal(2, 3), normal(3), -1)
+
+
+def test_the_last_value_behind_until_is_kept_alone():
+    x = T.dvector("x")
+    (total, count), _ = scan(
+        lambda t, total, count: ([total + t, count + 1], until(total + t > 2)), x, [T.zeros(()), T.zeros(())]
+    )
+    f = function([x], [total[-1], count[-1]])
+    (loop,) = loops(f)
+    assert not any(state.kept for state in loop.op.states)
+    assert f(np.ones(9)) == [3, 3]
+    assert f(np.ones(2)) == [2, 2]
