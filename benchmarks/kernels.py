@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from arignote.compile.kernels.conv_correlate import Correlation
+from arignote.compile.kernels.conv import correlation as plan_correlation
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient
 from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
 from arignote.compile.kernels.dot import MANY_ROWS, InnerProduct, OuterProduct
@@ -141,10 +141,10 @@ def convolution(n, channels, size, filters, taps, stride, pad, groups=1, planes=
         return target, bind("conv_pack:pack", packing, tasks, images, target, n * groups)
 
     def correlation(images, gradient):
-        plan = Correlation(dtype, host(), geometry, gradient, promised=promised)
+        plan = plan_correlation(dtype, host(), geometry, gradient, promised=promised)
         target, pack = packed(plan.packing, images)
         out = np.empty_like(x if gradient else dy)
-        correlate = bind("conv_correlate:correlate", plan, plan.tasks(n), target, w, out, n * groups)
+        correlate = bind(plan.kernel, plan, plan.tasks(n), target, w, out, n * groups)
         return out, in_turn(pack, correlate)
 
     def filter_gradient():

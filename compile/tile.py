@@ -8,6 +8,9 @@ two forms, by where the vectors lie:
 - *inner*: ``sum[i, j] += left[i, k + l] · right[j, k + l]``. Both operands are read as vectors along the
   reduction; every lane keeps a partial sum, and :func:`fold` adds up the lanes at the end.
 
+A third, the *band*, is for one filter over rows of an image: ``sum[i, l] += left[r, s] · right[i+r, l+s]``.
+An outer tile of one row would read a vector for each product; here the rows of a band share what they read.
+
 numba's own loops would keep the sums in memory; hence the intrinsics.
 """
 
@@ -309,6 +312,114 @@ def outer(
         valid_rows: Any,
         valid_columns: Any,
         accumulate: Any,
+    ) -> Any:
+        return signature, codegen
+
+    return tile
+
+
+def band(
+    dtype: str, lanes: int, rows: int, row_taps: Sequence[tuple[int, int, int]], left_offsets: Sequence[int]
+) -> Callable[..., Any]:
+    """Make a band: ``rows`` rows by ``lanes`` columns of sums over a filter.
+
+    The reduction runs over `count` steps, which move the operands by `left_step` and `right_step` elements,
+    within each over columns of the filter, and within these over its rows.
+
+    Parameters
+    ----------
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    lanes, rows : int
+        Shape of the band.
+    row_taps : sequence of tuples
+        For each row of the filter its offset in the filter, the phase of the image's rows that it reads, and
+        the row in that phase, for the band's first row.
+    left_offsets : sequence of int
+        The offset in the filter of each column.
+
+    Returns
+    -------
+    callable
+        ``tile(count, left, left_step, right, right_offsets, right_step, pitch, phase, out, out_row,
+        valid_rows, valid_columns)``, for use inside compiled code. Rows of the right operand are `pitch`
+        elements apart, and phases of them `phase`; `right_offsets` has an offset for each column of the
+        filter. No row is read that only rows of the band from `valid_rows` on (at least 1) would need. Sums
+        within the valid rows and columns go to ``out[i · out_row + column]``.
+    """
+    pointer, index = _pointer(dtype), types.int64
+    signature = types.void(
+        index,
+        pointer,
+        index,
+        pointer,
+        types.CPointer(index),
+        index,
+        index,
+        index,
+        pointer,
+        index,
+        index,
+        index,
+    )
+    # Which sums each row of the image goes into, by which rows of the filter.
+    products: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for number, (_, phase, first) in enumerate(row_taps):
+        for row in range(rows):
+            products.setdefault((phase, first + row), []).append((row, number))
+
+    def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
+        count, left, left_step, right, right_offsets, right_step, pitch, phase_step, *result = arguments
+        out, out_row, valid_rows, valid_columns = result
+        simd = Vectors(builder, dtype, lanes)
+        left_offset = _table(builder, left_offsets)
+        last = builder.sub(valid_rows, INDEX(1))
+        lines = []
+        for phase, row in sorted(products):
+            lowest = max(first for _, other, first in row_taps if other == phase)
+            bound = builder.add(last, INDEX(lowest))
+            clamped = builder.select(builder.icmp_signed("<", INDEX(row), bound), INDEX(row), bound)
+            offset = builder.add(builder.mul(INDEX(phase), phase_step), builder.mul(clamped, pitch))
+            lines.append((offset, products[phase, row]))
+
+        def step(index: Value, sums: list[Value]) -> list[Value]:
+            left_base = simd.at(left, builder.mul(index, left_step))
+            right_base = simd.at(right, builder.mul(index, right_step))
+
+            def column(number: Value, sums: list[Value]) -> list[Value]:
+                weights = simd.at(left_base, left_offset(number))
+                pixels = simd.at(right_base, _word(builder, right_offsets, number))
+                scalars = [simd.broadcast(simd.at(weights, INDEX(offset))) for offset, _, _ in row_taps]
+                sums = list(sums)
+                for offset, uses in lines:
+                    vector = simd.load(simd.at(pixels, offset))
+                    for row, tap in uses:
+                        sums[row] = simd.multiply_add(scalars[tap], vector, sums[row])
+                return sums
+
+            return repeat(builder, INDEX(len(left_offsets)), sums, column)
+
+        totals = repeat(builder, count, [simd.zero] * rows, step)
+        columns = simd.first(valid_columns)
+        for row, total in enumerate(totals):
+            mask = builder.and_(columns, simd.splat(builder.icmp_signed("<", INDEX(row), valid_rows)))
+            simd.store(total, simd.at(out, builder.mul(INDEX(row), out_row)), mask)
+
+    @intrinsic
+    def tile(
+        typingctx: Any,
+        count: Any,
+        left: Any,
+        left_step: Any,
+        right: Any,
+        right_offsets: Any,
+        right_step: Any,
+        pitch: Any,
+        phase: Any,
+        out: Any,
+        out_row: Any,
+        valid_rows: Any,
+        valid_columns: Any,
     ) -> Any:
         return signature, codegen
 

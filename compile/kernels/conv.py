@@ -16,7 +16,8 @@ computed and dropped.
 
 **Forward** (`conv_correlate.py`).
 ``Y[k, position] = sum over c and taps of W[k, c, tap] · packed[c, position + offset(tap)]``:
-outer tiles of filters by vectors of positions. A tap in another plane is only another offset.
+outer tiles of filters by vectors of positions. A tap in another plane is only another offset. With one or two
+filters, bands of rows take the place of tiles (`conv_bands.py`).
 
 **Gradient of the input.** ``dX[c,h,w]`` sums ``W[k,c,r,s] · dY[k,p,q]`` over the taps with
 ``p·sh = h + top - r·dh``. For each residue ``a`` of h modulo sh these are some of the rows of the filter, and
@@ -34,6 +35,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from arignote.compile.kernels.conv_bands import Bands
 from arignote.compile.kernels.conv_correlate import Correlation
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient
 from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
@@ -41,7 +43,7 @@ from arignote.compile.kernels.conv_pack import Packing
 from arignote.compile.kernels.conv_unshared import IMAGES, Unshared
 from arignote.compile.kernels.plan import promises_planes
 from arignote.compile.lowering import Steps, lowers, shape_of
-from arignote.compile.simd import host
+from arignote.compile.simd import VectorUnit, host
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
@@ -82,18 +84,26 @@ def _packed(steps: Steps, packing: Packing, images: View, groups: int, node: App
     return target
 
 
+def correlation(
+    dtype: str, unit: VectorUnit, geometry: ConvGeometry, gradient: bool, *, promised: bool
+) -> Correlation | Bands:
+    """Return the plan that serves a convolution, or the gradient of its input, best."""
+    bands = Bands(dtype, unit, geometry, gradient, promised=promised)
+    return bands if bands.is_served else bands.whole
+
+
 def _lower_correlation(
     steps: Steps, node: Apply, geometry: ConvGeometry, images: View, filters: View, gradient: bool
 ) -> None:
     promised = promises_planes(node.inputs[1 if gradient else 0], node.outputs[0])
-    plan = Correlation(images.dtype, host(), geometry, gradient, promised=promised)
+    plan = correlation(images.dtype, host(), geometry, gradient, promised=promised)
     target = steps.allocate(node.outputs[0])
     if not target.size:
         return
     packed = _packed(steps, plan.packing, images, geometry.groups, node)
     count = images.shape[0]
     steps.step(
-        KernelSpec.of("conv_correlate:correlate", **plan.parameters),
+        KernelSpec.of(plan.kernel, **plan.parameters),
         node,
         reads=[packed, filters],
         writes=[target],

@@ -63,6 +63,8 @@ class Correlation(PlanePlan):
     geometry: ConvGeometry
     gradient: bool
 
+    kernel = "conv_correlate:correlate"
+
     @classmethod
     def of(
         cls, dtype: str, unit: tuple[int, int], geometry: tuple[Any, ...], gradient: bool, promised: bool
@@ -167,9 +169,10 @@ class Correlation(PlanePlan):
 
     @property
     def block_size(self) -> int:
-        """Elements of scratch memory for one filter."""
-        width = self.tile[1] * self.lanes
-        return -(-self.row_block * self.packing.pitch // width) * width
+        """Elements of scratch memory for one filter: a block of rows, or a part of a very long one."""
+        width, most = self.tile[1] * self.lanes, BLOCK_VECTORS * self.lanes
+        rows = self.row_block * self.packing.pitch
+        return -(-(min(rows, most) if self.row_block == 1 else rows) // width) * width
 
     @property
     def scratch_bytes(self) -> int:
@@ -219,20 +222,23 @@ def correlate(**parameters: Any) -> Kernel:
                 if z >= depth:
                     break
                 rows = min(size.row_block, (height - first_row + row_step - 1) // row_step - top)
-                columns = (breadth - first_column + column_step - 1) // column_step
-                for position in range(0, (rows - 1) * pitch + columns, width):
-                    tile(
-                        number, channels, weights, filter_step, channel_step,
-                        advance(packed, position), size.offsets, size.channel_size,
-                        advance(block, position), size.block_size, valid, width, False,
-                    )  # fmt: skip
-                for i in range(valid):
-                    for u in range(rows):
-                        source = advance(block, i * size.block_size + u * pitch)
-                        row = (i * depth + z) * height + first_row + (top + u) * row_step
-                        target = advance(result, row * breadth + first_column)
-                        for v in range(columns):
-                            target[v * column_step] = source[v]
+                all_columns = (breadth - first_column + column_step - 1) // column_step
+                for stretch in range((all_columns + size.block_size - 1) // size.block_size):
+                    left = stretch * size.block_size
+                    columns = min(size.block_size, all_columns - left)
+                    for position in range(0, (rows - 1) * pitch + columns, width):
+                        tile(
+                            number, channels, weights, filter_step, channel_step,
+                            advance(packed, left + position), size.offsets, size.channel_size,
+                            advance(block, position), size.block_size, valid, width, False,
+                        )  # fmt: skip
+                    for i in range(valid):
+                        for u in range(rows):
+                            source = advance(block, i * size.block_size + u * pitch)
+                            row = (i * depth + z) * height + first_row + (top + u) * row_step
+                            target = advance(result, row * breadth + first_column + left * column_step)
+                            for v in range(columns):
+                                target[v * column_step] = source[v]
         return 0
 
     return kernel

@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from arignote.compile.kernels.conv import correlation as plan_correlation
 from arignote.compile.kernels.conv_correlate import Correlation
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient
 from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
@@ -76,12 +77,15 @@ def compute(own_cache):
         return packed
 
     def correlate(plan, images, filters, place=plain):
-        shape = (len(images), plan.geometry.groups, plan.outputs, *plan.output_shape)
+        g = plan.geometry
+        channels = g.channels if plan.gradient else g.filters
+        extents = (axis.extent if plan.gradient else axis.outputs for axis in g.axes)
+        shape = (len(images), g.groups, channels, *extents)
         out = place(np.full(shape, np.nan, images.dtype))
         packed = pack(plan.packing, images, place)
         scratch = place(scratch_memory(plan.scratch_bytes))
         n, tasks = len(images) * plan.geometry.groups, plan.tasks(len(images))
-        call("conv_correlate:correlate", plan, tasks, packed, filters, out, n, scratch=scratch)
+        call(plan.kernel, plan, tasks, packed, filters, out, n, scratch=scratch)
         return out
 
     def filter_gradient(plan, images, gradient, place=plain):
@@ -131,7 +135,7 @@ def check(compute, g, images, dtype, unit, place=plain, lay=plain, *, promised=T
     correlate, filter_gradient = compute
     reference = Reference(g)
     forward, backward = (
-        Correlation(dtype, unit, g, gradient, promised=promised) for gradient in (False, True)
+        plan_correlation(dtype, unit, g, gradient, promised=promised) for gradient in (False, True)
     )
     filters = FilterGradient(dtype, unit, g, promised=promised)
     for n in images:
@@ -252,7 +256,7 @@ def test_random_convolutions_and_gradients(compute, seed):
 
 
 @pytest.mark.parametrize("unit", [AVX2_LIKE, NEON], ids=str)
-@pytest.mark.parametrize("name", ["first layer of a residual net", "dilated and strided"])
+@pytest.mark.parametrize("name", ["first layer of a residual net", "dilated and strided", "depthwise"])
 def test_tiles_of_every_machine(compute, name, unit):
     check(compute, NAMED[name], (2,), "float32", unit)
 
@@ -260,7 +264,15 @@ def test_tiles_of_every_machine(compute, name, unit):
 @pytest.mark.parametrize("promised", [True, False], ids=["promised", "open"])
 @pytest.mark.parametrize("end", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "name", ["book", "one by one", "dilated and strided", "stride longer than the image", "strides in depth"]
+    "name",
+    [
+        "book",
+        "one by one",
+        "dilated and strided",
+        "stride longer than the image",
+        "strides in depth",
+        "depthwise, two filters a channel",
+    ],
 )
 def test_kernels_touch_nothing_beyond_their_arrays(compute, name, end, promised):
     from guarded import guarded
