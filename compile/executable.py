@@ -189,7 +189,8 @@ class Executable:
 
 def _kernels(steps: Sequence[PlannedStep]) -> dict[KernelSpec, int]:
     """Load the kernels of the steps and the driver, all together, and return their addresses."""
-    specs = driver_specs()  # first: they take longest to build, and the rest can be shared out meanwhile
+    # The driver first: it takes longest to build, and the rest can be shared out meanwhile.
+    specs = driver_specs(max((step.tasks for step in steps), default=0))
     specs += [step.spec for step in steps]
     specs += [word for step in steps for word in step.arguments if isinstance(word, KernelSpec)]
     return dict(zip(specs, kernel_addresses(specs), strict=True))

@@ -222,16 +222,18 @@ def _build_missing(specs: Sequence[KernelSpec]) -> None:
     from .helpers import build_all
     from .threads import get_num_threads
 
+    images = {}
     started = time.perf_counter()
     with _garbage_left():
         for spec, image in build_all(specs, build, get_num_threads() - 1, machine_digest()):
-            key = _key(spec)
-            _addresses[spec] = link(image, _symbol(key))
-            if _source_digest() == _SOURCES:
-                disk.store(key, image)
+            images[_key(spec)] = image
+            _addresses[spec] = link(image, _symbol(_key(spec)))
             now = time.perf_counter()
             _count(compiled=1, seconds=now - started)
             started = now
+    if _source_digest() == _SOURCES:
+        for key, image in images.items():
+            disk.store(key, image)
 
 
 def build(spec: KernelSpec) -> bytes:

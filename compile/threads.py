@@ -107,9 +107,10 @@ def driver_function(name: str) -> Callable[[ctypes.c_void_p], int]:
     return prototype(kernel_address(_driver_spec(name)))
 
 
-def driver_specs() -> list[KernelSpec]:
-    """Name the functions of the driver that the next run will need."""
-    return [_driver_spec(name) for name in (("run", "work") if get_num_threads() > 1 else ("run",))]
+def driver_specs(tasks: int) -> list[KernelSpec]:
+    """Name the functions of the driver that a program needs whose widest step has so many tasks."""
+    names = ("run", "work") if min(tasks, get_num_threads()) > 1 else ("run",)
+    return [_driver_spec(name) for name in names]
 
 
 def _driver_spec(name: str) -> KernelSpec:
