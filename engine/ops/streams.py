@@ -281,6 +281,11 @@ class RandomStreams:
 
         Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006).
         """
+        wanted, there = known_integer(product(draws)), known_integer(count)
+        if wanted is not None and there is not None and wanted > there:
+            raise ShapeError(
+                "choice: size", expected=f"at most {there} elements, without replacement", actual=str(wanted)
+            )
         uniform = self._draw([*rows, count], "float64")
         times = uniform
         if weights is not None:

@@ -52,6 +52,28 @@ def test_products_of_every_layout_and_shape(product, layout, unit, dtype):
         assert_product(product(a, b, unit), a, b)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=str)
+@pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
+def test_stacks_of_matrices(own_cache, layout, unit):
+    from kernel_calls import call
+
+    rng = np.random.default_rng(6)
+    for m, n, k in [(7, 67, 19), (1, 3, 40), (170, 5, 2), (4, 4, 0)]:
+        pairs = [operands(rng, layout, m, n, k, "float32") for _ in range(3)]
+        # Only the matrices follow the layout; in a stack each lies behind the other.
+        left, right = (
+            np.stack([pair[i].T if layout[i] == "t" else pair[i] for pair in pairs]) for i in (0, 1)
+        )
+        strides = [s // 4 for i in (0, 1) for s in (pairs[0][i].strides)]
+        plan = (InnerProduct if strides[1] == strides[2] == 1 else OuterProduct)("float32", unit)
+        kernel = "dot:inner_product" if isinstance(plan, InnerProduct) else "dot:outer_product"
+        out = np.full((3, m, n), np.nan, "float32")
+        apart = left[0].size, right[0].size
+        call(kernel, plan, 3 * plan.tasks(m, n), left, right, out, m, n, k, *strides, *apart)
+        for product_, (a, b) in zip(out, pairs, strict=True):
+            assert_product(product_, a, b)
+
+
 @pytest.mark.parametrize("layout", ["nn", "tn", "nt", "tt"])
 def test_a_sum_of_no_products_is_zero_and_a_result_of_no_elements_is_left_alone(product, layout):
     rng = np.random.default_rng(2)

@@ -462,6 +462,7 @@ def test_a_pickled_function_goes_on_with_its_stream():
         (lambda s: s.binomial((2,), n=0.5), "argument `n`"),
         (lambda s: s.permutation(n=-1), "argument `n`"),
         (lambda s: s.choice((2,), 2.5), "argument `a`"),
+        (lambda s: s.choice((2, 3), 5, replace=False), "at most 5 elements, without replacement"),
         (lambda s: s.choice((2,), p=np.ones((2, 2, 2)) / 2), "choice: p"),
         (lambda s: s.multinomial((2,), pvals=0.5), "multinomial: probabilities"),
         (lambda s: s.multinomial((3,), pvals=np.ones((2, 2)) / 2), "a row for each number"),
