@@ -191,6 +191,7 @@ _MODULES = (
     "index",
     "join",
     "neighbours",
+    "order",
     "pool",
     "random",
     "scan",

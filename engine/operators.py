@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from arignote.engine import ops
@@ -349,6 +349,26 @@ class TensorOperators:
     def argmin(self, axis: Axis = None, keepdims: bool = False) -> Variable:
         """Return where the first minimum stands: see `arignote.tensor.argmax`."""
         return ops.argmin(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Variable:
+        """Return the sums of the elements up to each: see `arignote.tensor.cumsum`."""
+        return ops.cumsum(self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Variable:
+        """Return the products of the elements up to each: see `arignote.tensor.cumprod`."""
+        return ops.cumprod(self, axis)
+
+    def sort(self, axis: int | None = -1, kind: str = "stable", order: None = None) -> Variable:
+        """Return the elements in ascending order: see `arignote.tensor.sort`."""
+        return ops.sort(self, axis, kind, order)
+
+    def argsort(self, axis: int | None = -1, kind: str = "stable", order: None = None) -> Variable:
+        """Return the places of the elements in ascending order: see `arignote.tensor.argsort`."""
+        return ops.argsort(self, axis, kind, order)
+
+    def searchsorted(self, v: Any, side: Literal["left", "right"] = "left", sorter: Any = None) -> Variable:
+        """Return where values would be inserted: see `arignote.tensor.searchsorted`."""
+        return ops.searchsorted(self, v, side, sorter)
 
     def nonzero(self, return_matrix: bool = False) -> Any:
         """Return where elements are not zero, a vector of indices for each axis."""

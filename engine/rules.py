@@ -76,51 +76,72 @@ def same_shape(node: Apply) -> Variable | None:
     return None if None in x.static_shape else stands_for(x, node)
 
 
+#: What only moves elements: f(view(x)) = view(f(x)) for every elementwise f.
+VIEWS = (Subtensor, DimShuffle, Reshape)
+
+
+def _under_views(x: Variable, views: tuple[type[Op], ...] = VIEWS) -> tuple[Variable, list[Apply]]:
+    """Return what a variable is a view of, and the nodes of the views from the inside to the outside."""
+    nodes: list[Apply] = []
+    while x.owner is not None and isinstance(x.owner.op, views):
+        nodes.append(x.owner)
+        x = x.owner.inputs[0]
+    return x, nodes[::-1]
+
+
+def _again(nodes: Sequence[Apply], x: Variable) -> Variable:
+    """Apply the ops of nodes to another first input."""
+    for node in nodes:
+        x = node.op(x, *node.inputs[1:])
+    return x
+
+
 @rule(e.Log, keeps="poles")
 def log_of_softmax(node: Apply) -> Variable | None:
-    """log(softmax(x)) = logsoftmax(x), which is finite where softmax(x) rounds to 0."""
-    inner = inputs_of(node.inputs[0], Softmax)
-    return None if inner is None else LogSoftmax()(inner[0])
-
-
-@rule(e.Log, keeps="poles")
-def log_of_part_of_softmax(node: Apply) -> Variable | None:
-    """log(softmax(x)[i]) = logsoftmax(x)[i], which is finite where softmax(x) rounds to 0."""
-    part = node.inputs[0].owner
-    if part is None or not isinstance(part.op, Subtensor):
-        return None
-    inner = inputs_of(part.inputs[0], Softmax)
-    return None if inner is None else stands_for(part.op(LogSoftmax()(inner[0]), *part.inputs[1:]), node)
-
-
-@rule(SoftmaxGradient, keeps="poles")
-def gradient_of_log_of_part_of_softmax(node: Apply) -> Variable | None:
-    """softmax_gradient(zeros with g / y[i] at i, y) = h - y * sum(h), h being zeros with g at i."""
-    placed, y = node.inputs
-    put = placed.owner
-    if put is None or not isinstance(put.op, IncSubtensor) or not _is_zero(put.inputs[0]):
-        return None
-    zeros, values, *index = put.inputs
-    quotient = inputs_of(values, e.TrueDiv)
-    if quotient is None or inputs_of(quotient[1], Subtensor) != (y, *index):
-        return None
-    h = put.op(zeros, quotient[0], *index)
-    return stands_for(h - y * sum(h, axis=1, keepdims=True), node)
-
-
-def _is_zero(x: Variable) -> bool:
-    filled = inputs_of(x, Alloc)
-    return is_filled_with(filled[0] if filled is not None else x, 0)
+    """log(view(softmax(x))) = view(logsoftmax(x)), which is finite where softmax(x) rounds to 0."""
+    y, views = _under_views(node.inputs[0])
+    inner = inputs_of(y, Softmax)
+    return None if inner is None else _again(views, LogSoftmax()(inner[0]))
 
 
 @rule(SoftmaxGradient, keeps="poles")
 def gradient_of_log_of_softmax(node: Apply) -> Variable | None:
-    """softmax_gradient(g / y, y) = g - y * sum(g): the division by a probability that rounds to 0 is gone."""
-    g, y = node.inputs
-    quotient = inputs_of(g, e.TrueDiv)
-    if quotient is None or quotient[1] is not y:
+    """softmax_gradient(f(g / view(y)), y) = f(g) - y * sum(f(g)), where f puts back what the view takes.
+
+    The division by a probability that rounds to 0 is gone.
+    """
+    scattered, y = node.inputs
+    adjoints: list[Apply] = []  # from the outside to the inside: the last of them belongs to the last view
+    while scattered.owner is not None and isinstance(scattered.owner.op, IncSubtensor | DimShuffle | Reshape):
+        adjoints.append(scattered.owner)
+        scattered = scattered.owner.inputs[1 if isinstance(scattered.owner.op, IncSubtensor) else 0]
+    quotient = inputs_of(scattered, e.TrueDiv)
+    if quotient is None:
         return None
-    return quotient[0] - y * sum(quotient[0], axis=1, keepdims=True)
+    source, views = _under_views(quotient[1])
+    if source is not y or len(views) != len(adjoints) or not all(map(_puts_back, adjoints, views)):
+        return None
+    g = quotient[0]
+    for adjoint in reversed(adjoints):
+        if isinstance(adjoint.op, IncSubtensor):
+            g = adjoint.op(adjoint.inputs[0], g, *adjoint.inputs[2:])
+        else:
+            g = _again([adjoint], g)
+    return g - y * sum(g, axis=1, keepdims=True)
+
+
+def _puts_back(adjoint: Apply, view: Apply) -> bool:
+    """Tell whether a node puts the elements that a view takes where they were, and zeros elsewhere."""
+    match adjoint.op, view.op:
+        case IncSubtensor(pattern=places, set_instead_of_inc=False), Subtensor(pattern=taken):
+            number = (inputs_of(adjoint.inputs[0], Alloc) or adjoint.inputs)[0]
+            same = places == taken and adjoint.inputs[2:] == view.inputs[1:]
+            return same and is_filled_with(number, 0)
+        case DimShuffle(pattern=back), DimShuffle(pattern=there):
+            return [axis if axis == "x" else there[int(axis)] for axis in back] == list(range(len(back)))
+        case Reshape(), Reshape():
+            return True
+    return False
 
 
 @rule(e.Log, keeps="poles")
@@ -284,6 +305,14 @@ def one_minus_sigmoid(node: Apply) -> Variable | None:
     return None if inner is None or not is_filled_with(one, 1) else stands_for(e.sigmoid(-inner[0]), node)
 
 
+@rule(e.Log1p, keeps="rounding")
+def log1p_of_minus_sigmoid(node: Apply) -> Variable | None:
+    """log1p(-sigmoid(x)) = -softplus(x), which does not round to log(0)."""
+    negated = inputs_of(node.inputs[0], e.Neg)
+    inner = None if negated is None else inputs_of(negated[0], e.Sigmoid)
+    return None if inner is None else stands_for(-e.softplus(inner[0]), node)
+
+
 @rule(FromGraph, keeps="exact")
 def written_out(node: Apply) -> Sequence[Variable]:
     """OpFromGraph([a, b], [f(a, b)])(x, y) = f(x, y)."""
@@ -309,13 +338,12 @@ SHAPES: tuple[Rule, ...] = (
 )
 STABILITY: tuple[Rule, ...] = (
     log_of_softmax,
-    log_of_part_of_softmax,
-    gradient_of_log_of_part_of_softmax,
     gradient_of_log_of_softmax,
     log_of_sigmoid,
     gradient_of_log_of_sigmoid,
     log_of_one_plus,
     one_minus_sigmoid,
+    log1p_of_minus_sigmoid,
 )
 #: Rules for graphs all of whose extents are known.
 SIZED: tuple[Rule, ...] = (log_of_sum_of_exp, gradient_of_log_of_sum_of_exp)

@@ -239,7 +239,7 @@ def _reduce(op: type[Reduction], x: Variable, axis: Axis, keepdims: bool, **opti
     return op(axes).spread(result, x) if keepdims else result
 
 
-def _accumulator_dtype(dtype: str) -> str:
+def accumulator_dtype(dtype: str) -> str:
     """Whole numbers add up in 64 bits, as in Theano and NumPy."""
     if dtype == "bool" or dtype.startswith("int"):
         return "int64"
@@ -274,7 +274,7 @@ def sum(
     array([4, 6])
     """
     x = as_variable(input)
-    result = dtype or _accumulator_dtype(x.dtype)
+    result = dtype or accumulator_dtype(x.dtype)
     return cast(_reduce(Sum, cast(x, acc_dtype or result), axis, keepdims), result)
 
 
@@ -303,7 +303,7 @@ def prod(
     array([3, 8])
     """
     x = as_variable(input)
-    result = dtype or _accumulator_dtype(x.dtype)
+    result = dtype or accumulator_dtype(x.dtype)
     x = cast(x, acc_dtype or result)
     return cast(_reduce(Prod, x, axis, keepdims, no_zeros_in_input=no_zeros_in_input), result)
 

@@ -1,4 +1,4 @@
-"""Softmax, its logarithm, and cross-entropies."""
+"""Softmax and its logarithm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 from arignote.engine.batching import folded
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.elementwise import log
-from arignote.engine.ops.index import getitem
 from arignote.engine.ops.reduce import sum
-from arignote.engine.ops.shape import arange, dimshuffle, extents
+from arignote.engine.ops.shape import dimshuffle, extents, one_axis, product, reshape
 from arignote.engine.types import TensorType
 
 
@@ -78,16 +76,10 @@ class LogSoftmax(_RowWise):
         return [gradient - Softmax()(x) * sum(gradient, axis=1, keepdims=True)]
 
 
-def _matrix(x: Any, name: str) -> tuple[Variable, bool]:
-    """Return the argument as a matrix, and whether it was a vector."""
+def _along(op: _RowWise, x: Any, axis: int | None) -> Variable:
+    """Apply an op to the rows of a matrix, or along an axis of any array."""
+    name = type(op).__name__.lower()
     variable = as_variable(x)
-    if variable.ndim not in (1, 2):
-        raise ShapeError(
-            f"{name}: argument `x`",
-            expected="a vector, or a matrix (one case a row)",
-            actual=f"{variable!r} of type {variable.type}",
-            fix="flatten it: x.flatten(2)",
-        )
     if not variable.type.is_float:
         raise DTypeError(
             f"{name}: argument `x`",
@@ -95,61 +87,59 @@ def _matrix(x: Any, name: str) -> tuple[Variable, bool]:
             actual=str(variable.type),
             fix="cast it: cast(x, 'floatX')",
         )
-    return (dimshuffle(variable, "x", 0), True) if variable.ndim == 1 else (variable, False)
+    if axis is None:
+        if variable.ndim not in (1, 2):
+            raise ShapeError(
+                f"{name}: argument `x`",
+                expected="a vector, or a matrix (one case a row)",
+                actual=f"{variable!r} of type {variable.type}",
+                fix="name the axis: axis=-1, or flatten it: x.flatten(2)",
+            )
+        return op(dimshuffle(variable, "x", 0) if variable.ndim == 1 else variable)
+    place = one_axis(axis, variable.ndim, name)
+    order = [i for i in range(variable.ndim) if i != place]
+    last = dimshuffle(variable, *order, place)
+    *cases, classes = extents(last)
+    rows = op(reshape(last, (product(cases), classes)))
+    back = [*range(place), variable.ndim - 1, *range(place, variable.ndim - 1)]
+    return dimshuffle(reshape(rows, extents(last)), *back)
 
 
-def softmax(x: Any) -> Variable:
+def softmax(x: Any, axis: int | None = None) -> Variable:
     """Return exp(x) / sum(exp(x)) of each row (`theano.tensor.nnet.softmax`).
 
-    A vector counts as one row and, as in Theano, gives a matrix of one row.
+    Parameters
+    ----------
+    x : vector or matrix
+        A vector counts as one row and, as in Theano, gives a matrix of one row.
+    axis : int, optional
+        With it, `x` has any rank, the sums go along this axis, and the result has the shape of `x`.
+
+    Raises
+    ------
+    ShapeError
+        For another rank without `axis`.
+    DTypeError
+        For whole numbers.
 
     Examples
     --------
     >>> import arignote.compile
     >>> softmax(np.zeros((1, 4))).eval()
     array([[0.25, 0.25, 0.25, 0.25]])
+    >>> softmax(np.zeros(4), axis=0).eval()
+    array([0.25, 0.25, 0.25, 0.25])
     """
-    return Softmax()(_matrix(x, "softmax")[0])
+    return _along(Softmax(), x, axis)
 
 
-def logsoftmax(x: Any) -> Variable:
-    """Return the logarithm of softmax, computed without rounding small probabilities to 0."""
-    return LogSoftmax()(_matrix(x, "logsoftmax")[0])
+def logsoftmax(x: Any, axis: int | None = None) -> Variable:
+    """Return the logarithm of `softmax`, without rounding small probabilities to 0.
 
-
-def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
-    """Return the cross-entropy of each case (`theano.tensor.nnet.categorical_crossentropy`).
-
-    Parameters
-    ----------
-    coding_dist : matrix
-        Predicted probabilities, (cases, classes).
-    true_dist : integer vector or matrix
-        The class of each case, or a distribution for each case.
-
-    Returns
-    -------
-    vector
-        ``-log(coding_dist[i, true_dist[i]])``, or ``-sum(true_dist * log(coding_dist), axis=1)``.
-
-    Raises
-    ------
-    ShapeError
-        If the ranks do not fit.
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> logsoftmax([[0.0, 1000.0]]).eval()
+    array([[-1000.,     0.]])
     """
-    p, y = as_variable(coding_dist), as_variable(true_dist)
-    if p.ndim != 2 or y.ndim not in (1, 2):
-        raise ShapeError(
-            "categorical_crossentropy",
-            expected="a matrix of probabilities, and a vector of classes or a matrix",
-            actual=f"{p.type} and {y.type}",
-        )
-    if y.ndim == 2:
-        return -sum(y * log(p), axis=1)
-    return -getitem(log(p), (arange(extents(y)[0]), y))
-
-
-def binary_crossentropy(output: Any, target: Any) -> Variable:
-    """Return ``-(target * log(output) + (1 - target) * log(1 - output))``, elementwise."""
-    p, t = as_variable(output), as_variable(target)
-    return -(t * log(p) + (1 - t) * log(1 - p))
+    return _along(LogSoftmax(), x, axis)

@@ -7,7 +7,7 @@ import scipy.signal
 import scipy.special
 
 from arignote import tensor as T
-from cases.table import FLOATS, normal, numbers, row
+from cases.table import FLOATS, normal, row
 
 EXTREME = np.array([[1000.0, 0, -1000], [-1e30, 0, 1e30], [80, 90, 100], [0, 0, 0], [-3e38, 3e38, 3e38]])
 for dtype in FLOATS:
@@ -46,27 +46,3 @@ for dtype in FLOATS:
 row("softmax of a vector", T.nnet.softmax, [normal(7)], lambda x: scipy.special.softmax(x)[None], 16, order=1)
 row("softmax of one class", T.nnet.softmax, [normal(3, 1)], np.ones_like, order=1)
 row("softmax of no rows", T.nnet.softmax, [normal(0, 3)], lambda x: x, order=1)
-row(
-    "crossentropy of classes",
-    lambda x, y: T.nnet.categorical_crossentropy(T.nnet.softmax(x), y),
-    [normal(4, 5), np.array([1, 4, 0, 1])],
-    lambda x, y: -scipy.special.log_softmax(x, 1)[np.arange(4), y],
-    16,
-    order=2,
-)
-row(
-    "crossentropy of distributions",
-    lambda x, y: T.nnet.categorical_crossentropy(T.nnet.softmax(x), y),
-    [normal(4, 5), numbers(4, 5, low=0, high=1)],
-    lambda x, y: -(y * scipy.special.log_softmax(x, 1)).sum(1),
-    terms=20,
-    order=2,
-)
-row(
-    "binary crossentropy",
-    T.nnet.binary_crossentropy,
-    [numbers(9, low=0.1, high=0.9), numbers(9, low=0, high=1, seed=1)],
-    lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p)),
-    8,
-    order=2,
-)

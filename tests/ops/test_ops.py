@@ -19,12 +19,13 @@ from arignote.engine.ops.control import IfElse
 from arignote.engine.ops.custom import Custom
 from arignote.engine.ops.decompositions import LeastSquares
 from arignote.engine.ops.index import Nonzero
+from arignote.engine.ops.order import Unique
 from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 from arignote.engine.vectorize import vectorize
 
 #: Ops whose outputs have shapes that values decide.
-DECIDED_BY_VALUES = Custom | IfElse | LeastSquares | Nonzero
+DECIDED_BY_VALUES = Custom | IfElse | LeastSquares | Nonzero | Unique
 
 all_cases = pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 
