@@ -186,7 +186,6 @@ from arignote.engine.ops import (
     trunc,
     unbroadcast,
     unique,
-    var,
     vertical_stack,
     where,
     xor,
