@@ -94,8 +94,8 @@ SETTINGS = {
 
 #: Sections of settings without effect: any name in them is taken.
 SECTIONS = (
-    "blas", "cmodule", "compile", "cuda", "dnn", "experimental", "gcc", "gpuarray", "gpuelemwise", "lib",
-    "nvcc", "scan", "tensor", "traceback", "warn", "DebugMode", "NanGuardMode", "ProfileMode", "numpy",
+    "blas", "cmodule", "compile", "cuda", "dnn", "dnn.conv", "experimental", "gcc", "gpuarray", "gpuelemwise",
+    "lib", "nvcc", "scan", "tensor", "traceback", "warn", "DebugMode", "NanGuardMode", "ProfileMode", "numpy",
 )  # fmt: skip
 
 
@@ -142,7 +142,8 @@ class Config:
 
     def __init__(self) -> None:
         self.__dict__.update({name: setting.default for name, setting in SETTINGS.items()})
-        self.__dict__.update({name: _Section(name) for name in SECTIONS})
+        for section in SECTIONS:
+            self._place(section)[section.rpartition(".")[2]] = _Section()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in SETTINGS:
@@ -151,6 +152,14 @@ class Config:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(_unknown(name))
+
+    def _place(self, name: str) -> dict[str, Any]:
+        """Return where the last part of a name with dots stands."""
+        place: Any = self
+        for part in name.split(".")[:-1]:
+            place = place.__dict__[part]
+        found: dict[str, Any] = place.__dict__
+        return found
 
     def take(self, flags: str, variable: str) -> None:
         """Assign what a string of ``name=value`` pairs with commas says, the last one of a name.
@@ -164,9 +173,9 @@ class Config:
             name, equals, value = (part.strip() for part in pair.partition("="))
             if not equals:
                 raise ConfigError(f"{variable}: {pair!r}", expected="name=value, with commas between pairs")
-            section, dot, rest = name.partition(".")
-            if dot and section in SECTIONS:
-                setattr(getattr(self, section), rest, value)
+            section, _, last = name.rpartition(".")
+            if section in SECTIONS:
+                self._place(name)[last] = value
             elif name in SETTINGS:
                 setattr(self, name, value)
             else:
@@ -175,9 +184,6 @@ class Config:
 
 class _Section:
     """Settings without effect, which any program may assign; what was never assigned reads as ''."""
-
-    def __init__(self, name: str) -> None:
-        self.__dict__["_name"] = name
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -94,8 +94,12 @@ class Op:
         return outputs[0] if len(outputs) == 1 and not as_list else outputs
 
     def declaring(self, outputs: Sequence[Variable]) -> GraphOp:
-        """Return the op of the graph that computes outputs of these types."""
-        return Custom(self, tuple(x.type for x in outputs))
+        """Return the op of the graph that computes outputs of these types.
+
+        Theano's types know of a shape what is 1; so an op may declare ``x.type()`` and give another extent.
+        """
+        kinds = [x.type.with_shape(1 if extent == 1 else None for extent in x.static_shape) for x in outputs]
+        return Custom(self, tuple(kinds))
 
     @property
     def title(self) -> str:

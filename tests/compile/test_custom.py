@@ -96,6 +96,23 @@ def test_equal_ops_on_equal_inputs_are_computed_once():
     assert Cube() != Cube()  # no __props__: each is itself
 
 
+class Twice(arignote.Op):
+    __props__ = ()
+
+    def make_node(self, x):
+        return arignote.Apply(self, [x], [x.type("twice")])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = np.concatenate([inputs[0], inputs[0]])
+
+
+def test_a_type_promises_of_a_shape_what_is_one():
+    x = T.TensorType("float64", (2, 1))("x")
+    out = Twice()(x)
+    assert (out.static_shape, out.name) == ((None, 1), "twice")
+    assert function([x], (out + 1).sum(0))(np.ones((2, 1))).tolist() == [8.0]
+
+
 def test_a_user_op_is_pickled_and_copied():
     x = T.dmatrix("x")
     f = function([x], AXPB(2.0, 1.0)(x).sum())

@@ -30,6 +30,9 @@ def test_settings_without_effect_can_be_assigned_and_read():
     assert (mine.exception_verbosity, mine.blas.ldflags, mine.optimizer) == ("high", "-lopenblas", "None")
     assert mine.warn.sum_div_dimshuffle_bug is False
     assert mine.gcc.cxxflags == ""
+    mine.dnn.conv.algo_fwd = "small"
+    mine.take("dnn.conv.algo_bwd_data=guess", "THEANO_FLAGS")
+    assert (mine.dnn.conv.algo_fwd, mine.dnn.conv.algo_bwd_data) == ("small", "guess")
 
 
 def test_unknown_settings_are_refused_with_a_suggestion():
