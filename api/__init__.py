@@ -42,6 +42,7 @@ from arignote.engine.config import config
 from arignote.engine.derivatives import Lop, Rop, subgraph_grad
 from arignote.engine.grad import grad
 from arignote.engine.graph import Apply, Constant, Variable
+from arignote.engine.names import unknown_name
 from arignote.engine.ops import dot
 from arignote.engine.ops.custom import Op
 from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
@@ -92,4 +93,4 @@ def __getattr__(name: str) -> ModuleType:
     # Layers bring the data readers along, which a user of expressions alone does not need.
     if name == "layers":
         return importlib.import_module("arignote.layers")
-    raise AttributeError(f"module 'arignote' has no attribute {name!r}")
+    raise unknown_name(__name__, name)

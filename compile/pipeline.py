@@ -21,8 +21,16 @@ from arignote.compile.mode import Mode, ModeName, resolve
 from arignote.compile.profile import Profile
 from arignote.compile.stages import Native, Stage, split, value_of
 from arignote.compile.watch import Debug, NanGuard
+from arignote.engine.blame import entry_of
 from arignote.engine.config import config
-from arignote.engine.errors import DTypeError, MissingInputError, ShapeError, UnusedInputError
+from arignote.engine.errors import (
+    DTypeError,
+    GraphError,
+    MissingInputError,
+    ShapeError,
+    UnusedInputError,
+    short_traceback,
+)
 from arignote.engine.evaluate import Compute, evaluate, perform
 from arignote.engine.graph import (
     Constant,
@@ -221,8 +229,11 @@ class Function:
             value = arrays[place]
             if type(value) is not np.ndarray or value.dtype is not dtype or not value.flags.carray:
                 arrays[place] = self._conformed(place, value)
-        with self._lock:
-            results = self._call(arrays)
+        try:
+            with self._lock:
+                results = self._call(arrays)
+        except GraphError as error:  # it names the user's line; what is further in helps nobody
+            raise error.with_traceback(None) from None
         return results[0] if self._returns == "one" else self._returned(results)
 
     def _returned(self, results: list[np.ndarray]) -> Any:
@@ -504,7 +515,7 @@ def function(
     >>> function([x], {"square": x**2, "sum": x.sum()})([1.0, 2.0])["sum"]
     array(3.)
     """
-    with test_values_off():
+    with short_traceback(), test_values_off():
         arguments = _arguments(inputs, allow_input_downcast)
         returns, expressions = _returned(outputs)
         new_values = _updates(updates)
@@ -608,14 +619,19 @@ def _given(old: Variable, new: Any, strict: bool) -> Variable:
 def _fitted(old: Variable, new: Variable, where: str) -> Variable:
     """Return an expression in the dtype of the variable it stands for, if that loses nothing."""
     if new.ndim != old.ndim:
+        entry = entry_of(new, lambda x: x.ndim <= old.ndim) if new.ndim > old.ndim else ""
         raise ShapeError(
-            where, expected=f"{old.ndim} dimensions ({old.type})", actual=str(new.type), origin=new.origin
+            where,
+            expected=f"{old.ndim} dimensions ({old.type})",
+            actual=f"{new.type}{entry and f'; {entry}'}",
+            origin=new.origin,
         )
     if upcast(old.dtype, new.dtype) != old.dtype:
+        entry = entry_of(new, lambda x: x.dtype != new.dtype)
         raise DTypeError(
             where,
             expected=old.dtype,
-            actual=f"{new!r} of type {new.type}",
+            actual=f"{new!r} of type {new.type}{entry and f'; {entry}'}",
             fix=f"cast the expression to {old.dtype}, or make what it is computed from {old.dtype} "
             "(constants such as learning rates, labels, config.floatX)",
             origin=new.origin,

@@ -101,6 +101,17 @@ class NotFiniteError(GraphError, ArithmeticError):
     """A NaN or an infinity where there was none before (mode 'nan_guard')."""
 
 
+class short_traceback:  # noqa: N801 - a context
+    """Let a traceback end where the user's lines do: errors of this library say what happened further in."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, GraphError):
+            raise error.with_traceback(None) from None
+
+
 def describe(origin: Origin) -> str:
     """Return ``file:line in function: source`` of a line of the user's."""
     source = linecache.getline(origin.filename, origin.line).strip()

@@ -13,10 +13,11 @@ from arignote.engine.errors import (
     ShapeError,
     UndefinedGradientError,
 )
-from arignote.engine.graph import Variable, as_variable, walk
+from arignote.engine.graph import Variable, as_variable, graph_inputs, walk
 from arignote.engine.ops.elementwise import cast
 from arignote.engine.ops.shape import ones_like, zeros_like
 from arignote.engine.origin import inherit
+from arignote.engine.shared import SharedVariable
 from arignote.engine.undefined import DisconnectedGradient, UndefinedGradient
 
 Constants = Sequence[Variable] | Variable | None
@@ -290,12 +291,20 @@ def _choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value).lower()
 
 
+def _renamed(x: Variable) -> str:
+    """Return a hint where a name of the program may not mean the shared variable any more."""
+    shared = [y for y in graph_inputs([x]) if isinstance(y, SharedVariable)]
+    if x.owner is None or not shared:
+        return ""
+    return f"it is computed from {shared[0]!r}: was that name given to something else? Otherwise "
+
+
 def _disconnected(x: Variable, policy: str, returned: str) -> Variable | None:
     error = DisconnectedInputError(
         f"grad: the cost does not depend on {x!r}, or only through steps without derivative",
         expected="variables that the cost is computed from",
         actual=f"{x!r} of type {x.type}",
-        fix="take it out of `wrt`, or pass disconnected_inputs='ignore' for zeros",
+        fix=_renamed(x) + "take it out of `wrt`, or pass disconnected_inputs='ignore' for zeros",
     )
     if policy == "raise":
         raise error

@@ -37,6 +37,15 @@ class TensorOperators:
     __array_priority__ = 1000  # NumPy arrays on the left leave the operation to us
     __array_ufunc__ = None
 
+    if not TYPE_CHECKING:  # the type checker knows the methods
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # what copy, pickle and NumPy ask for
+                raise AttributeError(name)
+            from arignote.engine.names import unknown_method
+
+            raise unknown_method("a symbolic variable", dir(type(self)), name)
+
     def __add__(self, other: Any) -> Variable:
         return ops.add(self, other)
 

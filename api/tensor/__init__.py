@@ -15,6 +15,7 @@ from arignote.engine.derivatives import Lop, Rop, hessian, jacobian
 from arignote.engine.grad import grad
 from arignote.engine.graph import Constant, Variable, as_variable
 from arignote.engine.makers import MAKERS, PLURALS
+from arignote.engine.names import hints
 from arignote.engine.ops import (
     AllocDiag,
     ExtractDiag,
@@ -428,3 +429,5 @@ __all__ = [
     *MAKERS,
     *PLURALS,
 ]
+
+__getattr__ = hints(__name__)

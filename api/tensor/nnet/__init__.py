@@ -1,5 +1,6 @@
 """Functions for neural networks (`theano.tensor.nnet`)."""
 
+from arignote.engine.names import hints
 from arignote.engine.ops import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -71,3 +72,5 @@ __all__ = [
     "softsign",
     "ultra_fast_sigmoid",
 ]
+
+__getattr__ = hints(__name__)
