@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from arignote.engine.batching import fold
 from arignote.engine.errors import GraphError
-from arignote.engine.graph import Apply, Variable, clone_replace, walk
+from arignote.engine.graph import Apply, Constant, Variable, clone_replace, walk
 from arignote.engine.inner import close
 from arignote.engine.ops.dot import BatchedDot, Dot
 from arignote.engine.ops.elementwise import Add
+from arignote.engine.ops.index import Entry, IncSubtensor
 from arignote.engine.ops.scan import Scan, State
-from arignote.engine.ops.shape import DimShuffle, dimshuffle
+from arignote.engine.ops.shape import Alloc, DimShuffle, dimshuffle
 from arignote.engine.vectorize import vectorize
 
 
@@ -44,8 +45,9 @@ class Slot:
     is_last: bool = False
 
 
-#: Computes, from the collected values of outputs of a step, what stands for an output of the loop.
-Behind = Callable[[dict[Variable, Variable]], Variable]
+#: What each step adds to a state, made of these variables of a step; and what adds all of it to the initial
+#: value, given the variables of all steps.
+Sum = tuple[Sequence[Variable], Callable[[Variable, dict[Variable, Variable]], Variable]]
 
 
 class Loop:
@@ -75,7 +77,7 @@ class Loop:
         self.slots = [Slot(place, new) for place, new in enumerate(op.inner.outputs)]
         for slot, state, values, initial in zip(self.slots, op.states, taps, initials, strict=False):
             slot.state, slot.taps, slot.initial = state, values, initial
-        self._behind: list[tuple[Slot, Behind]] = []
+        self._behind: list[tuple[Slot, *Sum]] = []
 
     @property
     def _inputs(self) -> list[Variable]:
@@ -141,10 +143,11 @@ class Loop:
         self.rows.update(zip(new_rows, clone_replace(batched, self.shared), strict=True))
         self.change(lambda outputs: clone_replace(outputs, dict(zip(found, new_rows, strict=True))))
 
-    def multiply_behind(self) -> None:
-        """Compute sums of products over all steps as one product, behind the loop: of what they are made of.
+    def sum_behind(self) -> None:
+        """Compute states that only add up something behind the loop, from the collected terms.
 
-        The sum over steps of A_t B_t is the product of all A_t side by side with all B_t below each other.
+        The sum over steps of A_t B_t is the product of all A_t side by side with all B_t below each other;
+        the sum of parts at places that steps pick is one increment at all places.
         """
         if self.op.until:  # rows behind the last step would join in
             return
@@ -157,21 +160,18 @@ class Loop:
         collected = {slot.new for slot in self.slots if slot.state is None}
         for slot in list(self.slots):
             term = self._summed(slot, users)
-            if term is None:
+            found = None if term is None else _sum_of_products(term) or self._sum_of_parts(term)
+            if found is None:
                 continue
-            product = _base(term)
-            if product.owner is None or not isinstance(product.owner.op, Dot):
+            terms, add_to = found
+            if any(x in self.shared or (x.owner is None and x not in self.rows) for x in terms):
                 continue
-            factors = product.owner.inputs
-            bases = [_base(x) for x in factors]
-            if any(base in self.shared or (base.owner is None and base not in self.rows) for base in bases):
-                continue
-            for base in bases:
-                if base not in self.rows and base not in collected:
-                    collected.add(base)
-                    self.slots.append(Slot(-1, base))
+            for x in terms:
+                if x not in self.rows and x not in collected:
+                    collected.add(x)
+                    self.slots.append(Slot(-1, x))
             self.slots.remove(slot)
-            self._behind.append((slot, _product_of(slot, term, product)))
+            self._behind.append((slot, terms, add_to))
 
     def _summed(self, slot: Slot, users: dict[Variable, int]) -> Variable | None:
         """Return what each step adds to a state that is a sum, and nothing else; None for other states."""
@@ -207,8 +207,34 @@ class Loop:
         outputs = op.apply(*inputs) if ordered else ()
         known = {slot.new: out for slot, out in zip(ordered, outputs, strict=True) if slot.state is None}
         known.update(self.rows)
-        found = [pair for pair in zip(ordered, outputs, strict=True) if pair[0].place >= 0]
-        return [*found, *((slot, compute(known)) for slot, compute in self._behind)]
+        made = [pair for pair in zip(ordered, outputs, strict=True) if pair[0].place >= 0]
+        for slot, terms, add_to in self._behind:
+            assert slot.initial is not None
+            total = add_to(slot.initial[0], {x: known[x] for x in terms})
+            made.append((slot, dimshuffle(total, "x", *range(total.ndim))))
+        return made
+
+    def _sum_of_parts(self, term: Variable) -> Sum | None:
+        """Return the sum over steps of what is zero but for a part at integers."""
+        node = term.owner
+        if node is None or not isinstance(node.op, IncSubtensor):
+            return None
+        array, *parts = node.inputs
+        if set(node.op.pattern) != {Entry.INTEGER} or not _is_zero(self.shared.get(array, array)):
+            return None
+
+        def add_to(initial: Variable, known: dict[Variable, Variable]) -> Variable:
+            pattern = (Entry.ARRAY,) * (len(parts) - 1)
+            return IncSubtensor(pattern, set_instead_of_inc=False)(initial, *(known[x] for x in parts))
+
+        return parts, add_to
+
+
+def _is_zero(x: Variable) -> bool:
+    """Tell whether a variable is known to be zeros."""
+    if x.owner is not None and isinstance(x.owner.op, Alloc):
+        x = x.owner.inputs[0]
+    return isinstance(x, Constant) and not x.value.any()
 
 
 def _base(x: Variable) -> Variable:
@@ -218,16 +244,16 @@ def _base(x: Variable) -> Variable:
     return x
 
 
-def _product_of(slot: Slot, term: Variable, product: Variable) -> Behind:
-    """Return what computes a state that adds up a product, or a view of it."""
-    assert product.owner is not None
+def _sum_of_products(term: Variable) -> Sum | None:
+    """Return the sum over steps of a product, or a view of it."""
+    product = _base(term)
+    if product.owner is None or not isinstance(product.owner.op, Dot):
+        return None
     factors = product.owner.inputs
 
-    def compute(known: dict[Variable, Variable]) -> Variable:
-        left, right = vectorize(factors, {base: known[base] for base in map(_base, factors)})
+    def add_to(initial: Variable, known: dict[Variable, Variable]) -> Variable:
+        left, right = vectorize(factors, known)
         total = Dot()(dimshuffle(fold(dimshuffle(left, 0, 2, 1)), 1, 0), fold(right))
-        (total,) = clone_replace([term], {product: total})
-        assert slot.initial is not None
-        return slot.initial + dimshuffle(total, "x", *range(total.ndim))
+        return initial + clone_replace([term], {product: total})[0]
 
-    return compute
+    return [_base(x) for x in factors], add_to

@@ -153,5 +153,5 @@ def _trim(node: Apply, inputs: Sequence[Variable], uses: _Uses) -> Collection[tu
     loop.change(simplify)
     loop.multiply_before()
     loop.merge_rows()
-    loop.multiply_behind()
+    loop.sum_behind()
     return loop.results(node)

@@ -17,6 +17,7 @@ from arignote.engine.ops.index import set_subtensor
 from arignote.engine.ops.shape import Alloc, SpecifyShape, dimshuffle, extents, zeros, zeros_like
 from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
+from arignote.engine.undefined import UndefinedGradient
 
 Each = TypeVar("Each")
 
@@ -346,6 +347,11 @@ class _Backward:
             if not found:
                 break
             carried.update({place: Variable(self.values[place].type) for place in found})
+        lost = {x: gradient for x, gradient in local.items() if isinstance(gradient, UndefinedGradient)}
+        undefined = next((lost[x] for x in self.values if x in lost), None)
+        if undefined is not None:  # then those of all earlier steps are
+            return [None, *(undefined for _ in (*self.sequences, *self.initials, *self.shared))]
+        local = {x: gradient for x, gradient in local.items() if x not in lost}
         carried = dict(sorted(carried.items()))
 
         depths = [state.depth for state in op.states]
@@ -400,10 +406,10 @@ class _Backward:
 
         by_tap = dict(zip(carried, results, strict=False))
         of_initials = self._of_initials(by_tap)
-        of_shared: list[Variable | None] = [None] * len(self.shared)
+        of_shared: list[Variable | None] = [lost.get(x) for x in self.common]
         for place, total in zip(summed, results[len(carried) :], strict=False):
             of_shared[place] = total[-1]
-        of_sequences: list[Variable | None] = [None] * len(self.sequences)
+        of_sequences: list[Variable | None] = [lost.get(x) for x in self.rows]
         for place, rows in zip(differentiated, results[len(states) :], strict=True):
             of_sequences[place] = self._whole(rows[::-1], self.sequences[place])
         return [None, *of_sequences, *of_initials, *of_shared]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import arignote
-from arignote import function, grad, scan, shared
+from arignote import function, grad, gradient, scan, shared
 from arignote import tensor as T
 from arignote.compile.objects import cache_statistics
-from arignote.engine.errors import DTypeError, GraphError, NotFiniteError, ShapeError
+from arignote.engine.errors import DTypeError, GraphError, NotFiniteError, ShapeError, UndefinedGradientError
 from arignote.engine.graph import Op, walk
 from arignote.engine.ops.scan import Scan
 from arignote.ifelse import ifelse
@@ -401,6 +401,37 @@ def test_products_are_done_before_and_behind_a_loop():
     f = function([x, h], grad(T.sum(out), [w, u]))
     products = [sum(type(node.op).__name__ == "Dot" for node in loop.op.inner.nodes) for loop in loops(f)]
     assert products == [1, 1]  # forward and backward: the state's own product
+
+
+def test_gradients_of_rows_that_steps_pick_are_added_up_behind_a_loop():
+    table, places = T.dmatrix("table"), T.lvector("places")
+    out, _ = scan(lambda i, h: T.tanh(h * table[i]), places, T.ones(3))
+    f = function([table, places], grad(T.sum(out), table))
+    assert not any(
+        type(node.op).__name__ == "IncSubtensor" for loop in loops(f) for node in loop.op.inner.nodes
+    )
+    tv, pv, direction = normal(4, 3), np.array([1, 3, 1]), normal(4, 3, seed=1)
+
+    def meaning(tv):
+        state, total = np.ones(3), 0.0
+        for i in pv:
+            state = np.tanh(state * tv[i])
+            total += state.sum()
+        return total
+
+    ahead, behind = (meaning(tv + s * direction) for s in (1e-6, -1e-6))
+    np.testing.assert_allclose(np.sum(f(tv, pv) * direction), (ahead - behind) / 2e-6, rtol=1e-7)
+
+
+def test_a_derivative_that_a_step_does_not_have():
+    x, h, w = T.dvector("x"), T.dscalar("h"), T.dscalar("w")
+    out, _ = scan(lambda t, h: h * t + gradient.undefined_grad(w), x, h)
+    function([x, h, w], grad(T.sum(out), [x, h]))
+    with pytest.raises(UndefinedGradientError):
+        grad(T.sum(out), w)
+    out, _ = scan(lambda t, h: gradient.undefined_grad(h) * t, x, h)
+    with pytest.raises(UndefinedGradientError):
+        grad(T.sum(out), x)
 
 
 def test_the_last_value_of_no_steps_is_refused_where_only_it_is_kept():
