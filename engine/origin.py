@@ -6,6 +6,7 @@ another node (by a gradient, by a rewrite) inherit that node's line.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -52,7 +53,8 @@ def _library_folders() -> tuple[str, ...]:
     ]
     if os.path.basename(house) == "arignote":  # installed: the public face is the package itself
         rooms.append(house)
-    return tuple(room + os.sep for room in rooms)
+    # What stands between a function that is decorated with a context and its caller is of contextlib.
+    return (*(room + os.sep for room in rooms), contextlib.__file__)
 
 
 _LIBRARY = _library_folders()

@@ -14,6 +14,7 @@ from arignote import tensor as T
 from arignote.compile.objects import cache_statistics
 from arignote.engine.errors import DTypeError, GraphError, NotFiniteError, ShapeError, UndefinedGradientError
 from arignote.engine.graph import Op, walk
+from arignote.engine.ops.index import IncSubtensor
 from arignote.engine.ops.scan import Scan
 from arignote.ifelse import ifelse
 from arignote.scan_module import until
@@ -244,6 +245,7 @@ def test_a_loop_is_one_native_call_whatever_its_length():
     x, h, w, u = T.dmatrix("x"), T.dvector("h"), shared(normal(3, 3)), shared(normal(3, 3, seed=1))
     out = recurrent(x, h, w, u)
     f = function([x, h], [out, *grad(T.sum(out), [w, u])], profile=True)
+    assert {loop.origin.filename for loop in loops(f)} == {__file__}
     known = None
     for steps in (4, 9, 0, 1):
         xv, hv = normal(steps, 3), normal(3, seed=2)
@@ -407,9 +409,8 @@ def test_gradients_of_rows_that_steps_pick_are_added_up_behind_a_loop():
     table, places = T.dmatrix("table"), T.lvector("places")
     out, _ = scan(lambda i, h: T.tanh(h * table[i]), places, T.ones(3))
     f = function([table, places], grad(T.sum(out), table))
-    assert not any(
-        type(node.op).__name__ == "IncSubtensor" for loop in loops(f) for node in loop.op.inner.nodes
-    )
+    inside = [node for loop in loops(f) for node in loop.op.inner.nodes]
+    assert not any(isinstance(node.op, IncSubtensor) for node in inside)
     tv, pv, direction = normal(4, 3), np.array([1, 3, 1]), normal(4, 3, seed=1)
 
     def meaning(tv):
