@@ -16,8 +16,8 @@ What is here
 ------------
 function, shared, grad, clone
     Compile expressions, make variables that keep their value, differentiate, replace variables.
-Lop, Rop, vectorize
-    Products with Jacobians, and expressions over a batch.
+Lop, Rop, vectorize, checkpoint
+    Products with Jacobians, expressions over a batch, and gradients that compute values anew.
 gradient
     All there is of derivatives: Jacobians, Hessians, what changes gradients, and their check.
 scan, map, reduce, foldl, foldr
@@ -44,6 +44,7 @@ from arignote.engine.grad import grad
 from arignote.engine.graph import Apply, Constant, Variable
 from arignote.engine.names import unknown_name
 from arignote.engine.ops import dot
+from arignote.engine.ops.checkpoint import checkpoint
 from arignote.engine.ops.custom import Op
 from arignote.engine.ops.loops import foldl, foldr, map, reduce, scan
 from arignote.engine.shared import shared
@@ -63,6 +64,7 @@ __all__ = [
     "Out",
     "Rop",
     "Variable",
+    "checkpoint",
     "clone",
     "config",
     "dot",

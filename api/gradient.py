@@ -4,6 +4,7 @@ from arignote.compile.verify import numeric_grad, verify_grad
 from arignote.engine.derivatives import Lop, Rop, hessian, hessian_vector_product, jacobian, subgraph_grad
 from arignote.engine.errors import DisconnectedInputError, GradientError, UndefinedGradientError
 from arignote.engine.grad import grad
+from arignote.engine.ops.checkpoint import checkpoint
 from arignote.engine.ops.gradient import (
     disconnected_grad,
     grad_clip,
@@ -31,6 +32,7 @@ __all__ = [
     "Rop",
     "UndefinedGradient",
     "UndefinedGradientError",
+    "checkpoint",
     "consider_constant",
     "disconnected_grad",
     "grad",

@@ -84,7 +84,7 @@ def build(
     steps.views.update(views or {})
     outputs, news = graph.outputs[:returned], graph.outputs[returned:]
     # A node that only decides a shape need not be computed: the shape is known.
-    nodes = walk(graph.outputs, inputs_of=data_inputs)
+    nodes = walk(_nearest_first(graph.outputs), inputs_of=data_inputs)
     groups = fuse(nodes, set(graph.outputs))
     fused = {member for group in groups.values() for member in group}
 
@@ -154,6 +154,18 @@ def check_update(variable: Variable, shape: tuple[int, ...], origin: Origin | No
         raise ShapeError(
             f"update of {variable!r}", expected=str(variable.type), actual=f"shape {shape}", origin=origin
         )
+
+
+def _nearest_first(outputs: Sequence[Variable]) -> list[Variable]:
+    """Return the outputs in the order of the longest ways to them.
+
+    Of gradients, the last layer's comes first: what it is computed from is free before the way back goes on.
+    """
+    depths: dict[Variable, int] = {}
+    for node in walk(outputs, inputs_of=data_inputs):
+        depth = 1 + max((depths.get(x, 0) for x in data_inputs(node)), default=0)
+        depths.update(dict.fromkeys(node.outputs, depth))
+    return sorted(outputs, key=lambda x: depths.get(x, 0))
 
 
 def _node_of(x: Variable) -> Apply:

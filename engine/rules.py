@@ -9,6 +9,7 @@ import numpy as np
 from arignote.engine.algebra import ALGEBRA
 from arignote.engine.graph import Apply, Constant, Op, Variable
 from arignote.engine.ops import elementwise as e
+from arignote.engine.ops.checkpoint import After, Checkpoint
 from arignote.engine.ops.fromgraph import FromGraph
 from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
 from arignote.engine.ops.index import IncSubtensor, Subtensor, element_of_vector
@@ -326,9 +327,26 @@ def identity(node: Apply) -> Variable | None:
     return node.inputs[0]
 
 
+@rule(Checkpoint, keeps="exact")
+def checkpoint(node: Apply) -> Sequence[Variable]:
+    """checkpoint(y, x) = y: its gradient is there, and says what is computed anew."""
+    assert isinstance(node.op, Checkpoint)
+    return node.inputs[: node.op.values]
+
+
+@rule(After, keeps="exact")
+def after_what_is_there(node: Apply) -> Variable | None:
+    """after(x, c) = x, where c is filled with a number."""
+    x, *others = node.inputs
+    is_there = all(isinstance(y, Constant) or inputs_of(y, Alloc) is not None for y in others)
+    return stands_for(x, node) if is_there else None
+
+
 SHAPES: tuple[Rule, ...] = (
     written_out,
     identity,
+    checkpoint,
+    after_what_is_there,
     extent_of_known_shape,
     extent_of_elementwise,
     element_of_join,

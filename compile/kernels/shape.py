@@ -11,6 +11,7 @@ from arignote.compile.lowering import Steps, lowers, promised_shape, shape_of
 from arignote.compile.spec import KernelSpec
 from arignote.compile.views import Literal, View
 from arignote.engine.graph import Apply
+from arignote.engine.ops.checkpoint import After
 from arignote.engine.ops.reduce import ArgExtremum, BroadcastTo
 from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, Reshape, ShapeOf, SpecifyShape
 
@@ -27,6 +28,12 @@ def lower_dimshuffle(steps: Steps, op: DimShuffle, node: Apply) -> None:
 def lower_reshape(steps: Steps, op: Reshape, node: Apply) -> None:
     """View the array, contiguous or made so, in another shape."""
     steps.alias(node.outputs[0], steps.contiguous(node.inputs[0], node).reshaped(shape_of(node.outputs[0])))
+
+
+@lowers(After)
+def lower_after(steps: Steps, op: After, node: Apply) -> None:
+    """View the array: the steps of the other inputs stand before those that use it."""
+    steps.alias(node.outputs[0], steps.view(node.inputs[0]))
 
 
 @lowers(SpecifyShape)

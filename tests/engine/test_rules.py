@@ -9,6 +9,7 @@ from arignote import tensor as T
 from arignote.engine import algebra, rules
 from arignote.engine.evaluate import evaluate
 from arignote.engine.grad import grad
+from arignote.engine.ops.checkpoint import After, checkpoint
 from arignote.engine.ops.dot import Dot
 from arignote.engine.ops.elementwise import Cast, Sqr
 from arignote.engine.ops.gradient import zero_grad
@@ -37,6 +38,9 @@ z = np.zeros(1)
 # rule, expression, its text before and after; None where the rule must leave it alone
 ROWS = [
     ("identity", zero_grad(x), "zerograd(x)", "x"),
+    ("checkpoint", checkpoint(T.exp(x), x), "checkpoint[values=1, kept=1](exp(x), x)", "exp(x)"),
+    ("after_what_is_there", After()(x, 1.0), "after(x, 1.0)", "x"),
+    ("after_what_is_there", After()(x, y), "after(x, y)", None),
     ("extent_of_known_shape", ShapeOf(0)(k), "shapeof[axis=0](k)", "2"),
     ("extent_of_known_shape", ShapeOf(0)(m), "shapeof[axis=0](m)", None),
     (
