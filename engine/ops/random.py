@@ -119,19 +119,3 @@ class Categorical(Op):
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         return [None, None]
-
-
-@dataclass(frozen=True)
-class Order(Op):
-    """The places along the last axis that the elements have when they are sorted."""
-
-    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
-        return [types[0].with_dtype("int64")]
-
-    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        return (np.argsort(arrays[0], axis=-1, kind="stable"),)
-
-    def vjp(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
-    ) -> Sequence[Variable | None]:
-        return [None]

@@ -13,7 +13,8 @@ from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Constant, Variable, as_variable, known_integer
 from arignote.engine.ops.elementwise import and_, cast, cos, eq, erfinv, floor, gt, log1p, lt, sqrt, switch
-from arignote.engine.ops.random import Categorical, Order, Uniform
+from arignote.engine.ops.order import argsort
+from arignote.engine.ops.random import Categorical, Uniform
 from arignote.engine.ops.reduce import max, sum
 from arignote.engine.ops.shape import arange, as_extents, dimshuffle, extents, product, reshape
 from arignote.engine.ops.take import permute_row_elements
@@ -200,7 +201,7 @@ class RandomStreams:
         """Return permutations of the numbers from 0 to before `n`, along a last axis; `size` counts them."""
         count = _count(n, "permutation")
         uniform = self._draw([*_shape("permutation", size, ndim), count], "float64")
-        return _marked(cast(Order()(uniform), dtype), uniform)
+        return _marked(cast(argsort(uniform), dtype), uniform)
 
     def shuffle_row_elements(self, input: Any) -> Variable:
         """Return an array with the elements along its last axis in random order, another one in each row."""
@@ -290,7 +291,7 @@ class RandomStreams:
         times = uniform
         if weights is not None:
             times = switch(gt(weights, 0), -log1p(-uniform) / weights, np.inf)
-        first = Order()(times)[..., : product(draws)]
+        first = argsort(times)[..., : product(draws)]
         return reshape(first, [*rows, *draws]), uniform
 
     def _categories(self, shape: list[Variable], pvals: Variable) -> tuple[Variable, Variable]:

@@ -190,7 +190,7 @@ def test_the_table_is_complete():
             second = grad(sum((g * g).sum() for g in first), wrt, disconnected_inputs="ignore")
         seen.update(type(node.op) for node in walk([expression, *first, *second]))
     # Their values have no meaning elsewhere: see tests/compile/test_random.py.
-    drawn = {ops.random.Uniform, ops.random.Categorical, ops.random.Order}
+    drawn = {ops.random.Uniform, ops.random.Categorical}
     assert every - drawn == seen
 
 
