@@ -94,6 +94,12 @@ class TensorOperators:
     def __rdivmod__(self, other: Any) -> tuple[Variable, Variable]:
         return ops.divmod(other, self)
 
+    def __matmul__(self, other: Any) -> Variable:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Variable:
+        return ops.matmul(other, self)
+
     def __neg__(self) -> Variable:
         return ops.neg(self)
 

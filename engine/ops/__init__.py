@@ -48,7 +48,7 @@ from arignote.engine.ops.diagonal import (
     tril,
     triu,
 )
-from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, kron, outer, tensordot
+from arignote.engine.ops.dot import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
 from arignote.engine.ops.elementwise import (
     abs_,
     add,
@@ -394,6 +394,7 @@ __all__ = [
     "lp_norm",
     "lstsq",
     "lt",
+    "matmul",
     "matrix_dot",
     "matrix_inverse",
     "matrix_power",

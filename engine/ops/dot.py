@@ -11,6 +11,7 @@ import numpy as np
 from arignote.engine.batching import fold, folded, unfold
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.ops.axes import broadcast_to
 from arignote.engine.ops.elementwise import cast
 from arignote.engine.ops.shape import dimshuffle, extents, product, reshape, transpose
 from arignote.engine.types import TensorType, upcast
@@ -121,6 +122,49 @@ def dot(a: Any, b: Any) -> Variable:
     right = second if second.ndim == 2 else dimshuffle(second, 0, "x")
     result = Dot()(left, right)
     return dimshuffle(result, *([0] if first.ndim == 2 else []), *([1] if second.ndim == 2 else []))
+
+
+def matmul(a: Any, b: Any) -> Variable:
+    """Return the matrix product of the last two axes, as `numpy.matmul` and the operator ``@`` do.
+
+    Parameters
+    ----------
+    a, b : Variable or array_like
+        Vectors, matrices, or stacks of matrices, whose leading axes broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the inner extents differ, or for a scalar.
+
+    Examples
+    --------
+    >>> a, b = TensorType("float64", (5, 2, 3))(), TensorType("float64", (7, 1, 3, 4))()
+    >>> matmul(a, b).static_shape
+    (7, 5, 2, 4)
+    """
+    first, second = as_variable(a), as_variable(b)
+    if first.ndim == 0 or second.ndim == 0:
+        raise ShapeError(
+            "matmul", expected="no scalars", actual=f"{first.type} and {second.type}", fix="use *"
+        )
+    if second.ndim <= 2:
+        return dot(first, second)
+    if first.ndim == 1:
+        rows = matmul(dimshuffle(first, "x", 0), second)
+        return dimshuffle(rows, *range(rows.ndim - 2), rows.ndim - 1)
+    first, second = _of_one_dtype("matmul", first, second)
+    leading: list[Variable] = []
+    for axis in range(max(first.ndim, second.ndim) - 2, 0, -1):  # counted from the matrices
+        known = [
+            (extents(x)[-2 - axis], x.broadcastable[-2 - axis]) for x in (first, second) if x.ndim > 1 + axis
+        ]
+        leading.append(next((extent for extent, one in known if not one), known[0][0]))
+    stacks = []
+    for x in (first, second):
+        whole = broadcast_to(x, [*leading, *extents(x)[-2:]])
+        stacks.append(reshape(whole, [product(leading), *extents(x)[-2:]]))
+    return reshape(BatchedDot()(*stacks), [*leading, extents(first)[-2], extents(second)[-1]])
 
 
 def outer(a: Any, b: Any) -> Variable:

@@ -125,3 +125,25 @@ row(
     terms=3,
     order=2,
 )
+for a, b in [
+    ((2, 3), (3, 4)),
+    ((3,), (3,)),
+    ((5, 2, 3), (3,)),
+    ((3,), (5, 3, 4)),
+    ((5, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)),
+    ((5, 2, 3), (5, 3, 4)),
+    ((6, 5, 2, 3), (5, 3, 4)),
+    ((6, 1, 2, 3), (5, 3, 4)),
+    ((0, 2, 3), (0, 3, 4)),
+]:
+    row(
+        f"matmul {a} {b}",
+        lambda x, y: x @ y,
+        [normal(*a), normal(*b, seed=1)],
+        np.matmul,
+        terms=4,
+        order=2,
+        shapes=tuple(tuple(1 if extent == 1 else None for extent in shape) for shape in (a, b)),
+    )
+row("array @ variable", lambda x: np.eye(3)[:2] @ x, [normal(3, 4)], lambda x: x[:2], terms=4, order=2)

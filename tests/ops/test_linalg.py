@@ -107,6 +107,8 @@ def test_jacobians_are_the_gradients_of_all_elements(make):
         (lambda: T.batched_tensordot(T.dtensor3(), T.dtensor3(), [[0], [1]]), "different axes from 1 to 2"),
         (lambda: slinalg.solve(np.eye(2), np.ones(3)), "a vector or a matrix of 2 rows"),
         (lambda: slinalg.kron(T.dvector(), T.dvector()), "use outer"),
+        (lambda: T.dmatrix() @ 2.0, "no scalars"),
+        (lambda: T.dtensor3() @ np.ones((2, 3, 4)) @ np.ones((2, 5, 4)), "the inner extents differ"),
         (lambda: nlinalg.norm(T.dvector(), "fro"), "an `ord` of numpy.linalg.norm"),
     ],
 )
