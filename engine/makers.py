@@ -1,13 +1,15 @@
-"""Makers of input variables, under Theano's names: `matrix`, `fmatrix`, `ivector`, `tensor4`, ..."""
+"""Makers of variables and constants, under Theano's names: `matrix`, `fmatrix`, `ivector`, `constant`, ..."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from arignote.engine.config import config
-from arignote.engine.graph import Variable
-from arignote.engine.types import TensorType
+from arignote.engine.errors import ShapeError
+from arignote.engine.graph import Constant, Variable, as_variable
+from arignote.engine.ops.shape import dimshuffle
+from arignote.engine.types import TensorType, constant_array
 
 PREFIXES = {
     "b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64",
@@ -74,3 +76,90 @@ PLURALS: dict[str, Callable[..., list[Variable]]] = {
         "tensor3": "tensor3s", "tensor4": "tensor4s", "tensor5": "tensor5s",
     }.items()
 }  # fmt: skip
+
+
+def tensor(dtype: str, broadcastable: Sequence[bool | int | None], name: str | None = None) -> Variable:
+    """Return a variable of any type.
+
+    Parameters
+    ----------
+    dtype : str
+    broadcastable : sequence of bool, int or None
+        For each dimension, whether it has extent 1 and broadcasts; or its extent, None if it is open.
+    name : str, optional
+
+    Examples
+    --------
+    >>> tensor("float32", (False, True)).type
+    TensorType(dtype='float32', shape=(None, 1))
+    """
+    return TensorType(dtype, tuple(broadcastable))(name)
+
+
+def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Constant:
+    """Return a constant.
+
+    Parameters
+    ----------
+    x : number or array_like
+        Python numbers take the smallest dtype that holds them, as in Theano.
+    name : str, optional
+    ndim : int, optional
+        Number of dimensions, which are added in front.
+    dtype : str, optional
+
+    Raises
+    ------
+    ShapeError
+        If `x` has more dimensions.
+
+    Examples
+    --------
+    >>> constant([1, 2], ndim=2, dtype="float32").type
+    TensorType(dtype='float32', shape=(1, 2))
+    """
+    value = constant_array(x)
+    if dtype is not None:
+        value = value.astype(TensorType(dtype, ()).dtype)
+    if ndim is not None:
+        _check_rank(value.ndim, ndim, "constant")
+        value = value.reshape((1,) * (ndim - value.ndim) + value.shape)
+    return Constant(value, name)
+
+
+def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Variable:
+    """Return a variable as it is, anything else as a constant.
+
+    Parameters
+    ----------
+    x : Variable, number or array_like
+        A list may hold variables, too.
+    name : str, optional
+        Of the constant.
+    ndim : int, optional
+        Number of dimensions: those that are missing are added in front; those in front that are 1 in the type
+        are dropped.
+
+    Raises
+    ------
+    ShapeError
+        If there are more dimensions than that.
+
+    Examples
+    --------
+    >>> as_tensor_variable([1, 2], ndim=2).type
+    TensorType(dtype='int64', shape=(1, 2))
+    """
+    variable = as_variable(x, name)
+    if ndim is None or variable.ndim == ndim:
+        return variable
+    surplus = max(variable.ndim - ndim, 0)
+    if not all(variable.broadcastable[:surplus]):
+        _check_rank(variable.ndim, ndim, "as_tensor_variable")
+    missing = max(ndim - variable.ndim, 0)
+    return dimshuffle(variable, *("x",) * missing, *range(surplus, variable.ndim))
+
+
+def _check_rank(rank: int, ndim: int, name: str) -> None:
+    if rank > ndim:
+        raise ShapeError(f"{name}: argument `x`", expected=f"at most {ndim} dimensions", actual=str(rank))

@@ -1,12 +1,31 @@
 """Further functions of arrays, under Theano's module name."""
 
 from arignote.engine.ops import (
+    bincount,
     compress,
+    cumprod,
+    cumsum,
+    diff,
     fill_diagonal,
     fill_diagonal_offset,
     repeat,
+    searchsorted,
     squeeze,
     to_one_hot,
+    unique,
 )
 
-__all__ = ["compress", "fill_diagonal", "fill_diagonal_offset", "repeat", "squeeze", "to_one_hot"]
+__all__ = [
+    "bincount",
+    "compress",
+    "cumprod",
+    "cumsum",
+    "diff",
+    "fill_diagonal",
+    "fill_diagonal_offset",
+    "repeat",
+    "searchsorted",
+    "squeeze",
+    "to_one_hot",
+    "unique",
+]

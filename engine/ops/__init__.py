@@ -242,7 +242,7 @@ from arignote.engine.ops.shape import (
     zeros_like,
 )
 from arignote.engine.ops.softmax import logsoftmax, softmax
-from arignote.engine.ops.statistics import all, any, largest, lp_norm, mean, ptp, smallest, std, var
+from arignote.engine.ops.statistics import all, any, cov, largest, lp_norm, mean, ptp, smallest, std, var
 from arignote.engine.ops.streams import MRG_RandomStreams, RandomStreams
 from arignote.engine.ops.take import (
     choose,
@@ -319,6 +319,7 @@ __all__ = [
     "conv3d_grad_wrt_weights",
     "cos",
     "cosh",
+    "cov",
     "crossentropy_categorical_1hot",
     "crossentropy_softmax_1hot",
     "crossentropy_softmax_1hot_with_bias",

@@ -6,6 +6,7 @@ import functools
 import math
 from typing import Any
 
+from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.elementwise import (
     abs_,
@@ -20,8 +21,9 @@ from arignote.engine.ops.elementwise import (
     sub,
     true_div,
 )
+from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.reduce import Axis, max, min, normalize_axes, sum
-from arignote.engine.ops.shape import extents, product
+from arignote.engine.ops.shape import dimshuffle, extents, product, transpose
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -127,6 +129,66 @@ def std(
     1.0
     """
     return sqrt(var(input, axis, ddof, keepdims, corrected))
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: None = None,
+    aweights: None = None,
+) -> Variable:
+    """Return the covariances of variables.
+
+    Parameters
+    ----------
+    m : vector or matrix
+        A variable a row, an observation a column.
+    y : vector or matrix, optional
+        More variables.
+    rowvar : bool
+        False if variables are columns.
+    bias : bool
+        Whether to divide by the number of observations, not by one less.
+    ddof : int, optional
+        What the number of observations is lowered by, whatever `bias` says.
+    fweights, aweights : None
+        Weights are not supported, as in Theano.
+
+    Raises
+    ------
+    DTypeError
+        For weights.
+    ShapeError
+        For more than two dimensions.
+
+    Examples
+    --------
+    >>> import arignote.compile
+    >>> cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).eval()
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    from arignote.engine.ops.dot import dot
+
+    if fweights is not None or aweights is not None:
+        raise DTypeError("cov: arguments `fweights` and `aweights`", expected="None")
+    rows = [_variables_in_rows(each, rowvar) for each in (m, y) if each is not None]
+    x = concatenate(rows) if y is not None else rows[0]
+    centred = x - mean(x, 1, keepdims=True)
+    lowered = int(not bias) if ddof is None else ddof
+    return true_div(dot(centred, transpose(centred)), _count(x, 1, centred.dtype) - lowered)
+
+
+def _variables_in_rows(x: Any, rowvar: bool) -> Variable:
+    variable = as_variable(x)
+    if variable.ndim not in (1, 2):
+        raise ShapeError("cov", expected="vectors or matrices", actual=str(variable.type))
+    if variable.ndim == 1:
+        return dimshuffle(variable, "x", 0)
+    return variable if rowvar else transpose(variable)
 
 
 def ptp(a: Any, axis: Axis = None) -> Variable:

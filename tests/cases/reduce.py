@@ -266,3 +266,19 @@ row(
     terms=10_000,
 )
 row("a tall sum", lambda x: x.sum(0), [normal(50, 700)], lambda x: x.sum(0), terms=50)
+for options in ({}, {"bias": True}, {"ddof": 2}, {"rowvar": False}):
+    row(
+        f"cov {options}",
+        lambda x, o=options: T.cov(x, **o),
+        [normal(3, 5)],
+        lambda x, o=options: np.cov(x, **o),
+        terms=30,
+        order=2,
+    )
+row(
+    "cov of two",
+    lambda x, y: T.cov(x, y),
+    [normal(4), normal(2, 4, seed=1)],
+    np.cov,
+    terms=30,
+)

@@ -487,3 +487,66 @@ def test_pieces_that_do_not_add_up(raises, mode):
     raises(
         ShapeError, "pieces here", "splits_size", "(4)", "float32(5)", call=lambda: f(np.zeros(5, "float32"))
     )
+
+
+def test_axes_that_are_not_there(raises):
+    x, i = T.matrix("x"), T.iscalar("i")
+    raises(ShapeError, None, "sum: axis", "different axes from -2 to 1", call=lambda: x.sum(2))
+    raises(ShapeError, None, "max: axis", "different axes", "(0, -2)", call=lambda: x.max((0, -2)))
+    raises(
+        DTypeError, None, "argmin: axis", "that are known", "i, which is symbolic", call=lambda: x.argmin(i)
+    )
+    raises(DTypeError, None, "prod: axis", "integers", "1.5", call=lambda: x.prod([1.5]))
+    raises(ShapeError, None, "sort: axis", "from -2 to 1", call=lambda: x.sort(3))
+    raises(ShapeError, None, "softmax: axis", "from -2 to 1", call=lambda: T.nnet.softmax(x, axis=2))
+
+
+@MODES
+@pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])
+def test_an_extremum_of_nothing(raises, mode, name):
+    x = T.matrix("x")
+    out = getattr(x, name)(1)  # of nothing
+    f = function([x], out, mode=mode)
+    raises(
+        ShapeError,
+        "of nothing",
+        f"{name} over an axis without elements",
+        "float64(2, 0)",
+        call=lambda: f(np.zeros((2, 0))),
+    )
+
+
+@MODES
+def test_sorting_and_counting(raises, mode):
+    x, v, i = T.matrix("x"), T.vector("v"), T.lvector("i")
+    raises(InputError, None, "diff: argument `n`", "-1", call=lambda: T.diff(x, -1))
+    raises(
+        InputError, None, "sort: arguments `kind`", "stable", "'bogo'", call=lambda: T.sort(x, kind="bogo")
+    )
+    raises(InputError, None, "topk: argument `kth`", "other than 0", call=lambda: T.topk(x, 0))
+    raises(ShapeError, None, "topk", "at most 2", "3", call=lambda: T.topk(np.zeros((4, 2)), 3))
+    raises(DTypeError, None, "bincount", "a vector of integers", "float64(?)", call=lambda: T.bincount(v))
+    raises(ShapeError, None, "searchsorted: argument `x`", "a vector", call=lambda: T.searchsorted(x, 1))
+    raises(InputError, None, "`side`", "'left' or 'right'", "'up'", call=lambda: T.searchsorted(v, 1, "up"))
+    counts = T.bincount(i)  # counts
+    f = function([i], counts, mode=mode)
+    raises(InputError, "# counts", "out of range", call=lambda: f(np.array([1, -1, 3])))
+
+
+def test_losses_of_what_does_not_fit(raises):
+    p, y, f = T.matrix("p"), T.lvector("y"), T.vector("f")
+    loss, case = T.nnet.categorical_crossentropy, T.tensor3("case")
+    raises(
+        ShapeError,
+        None,
+        "categorical_crossentropy",
+        "their classes",
+        "float64(?, ?, ?)",
+        call=lambda: loss(case, y),
+    )
+    raises(DTypeError, None, "the classes", "integers", "cast them", call=lambda: loss(p, f))
+    raises(ShapeError, None, "softmax: argument `x`", "name the axis", call=lambda: T.nnet.softmax(case))
+    raises(DTypeError, None, "logsoftmax", "cast it", call=lambda: T.nnet.logsoftmax(T.lmatrix()))
+    raises(ShapeError, None, "confusion_matrix", "two vectors", call=lambda: T.nnet.confusion_matrix(p, y))
+    raises(ShapeError, None, "cov", "vectors or matrices", call=lambda: T.cov(case))
+    raises(DTypeError, None, "cov", "fweights", "None", call=lambda: T.cov(p, fweights=y))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arignote import config, shared
+from arignote import config, function, shared
 from arignote import tensor as T
 from arignote.engine.errors import ConfigError, DTypeError, ShapeError
 from arignote.engine.types import DTYPES, TensorType, constant_array, float_dtype, upcast
@@ -173,3 +173,30 @@ def test_extents_of_types():
         TensorType("float32", (-1,))
     with pytest.raises(DTypeError, match="complex128"):
         TensorType("complex128", ())
+
+
+def test_whole_numbers_divide_in_the_floatx_of_the_line(float32):
+    out = T.lscalar("i") / 2
+    config.floatX = "float64"  # what was written stays what it was
+    assert out.dtype == "float32"
+    assert function(list(out.owner.inputs[0].owner.inputs[:1]), out)(1).dtype == "float32"
+    assert (T.lscalar("i") / 2).dtype == "float64"
+    assert (T.iscalar() / T.fscalar()).dtype == "float64"
+    assert (T.bscalar() / T.fscalar()).dtype == "float32"
+
+
+def test_makers_of_constants_and_variables():
+    assert T.constant(3).type == TensorType("int8", ())
+    assert T.constant([[1, 2]], "c", ndim=3, dtype="float32").type == TensorType("float32", (1, 1, 2))
+    assert T.constant(1, "c").name == "c"
+    with pytest.raises(ShapeError, match="at most 1 dimensions"):
+        T.constant([[1]], ndim=1)
+    x = T.row("x")
+    assert T.as_tensor_variable(x) is x
+    assert T.as_tensor_variable(x, ndim=1).type == TensorType("float64", (None,))
+    assert T.as_tensor_variable(x, ndim=4).type == TensorType("float64", (1, 1, 1, None))
+    assert T.as_tensor_variable([T.scalar(), 1.0]).type == TensorType("float64", (2,))
+    assert T.as_tensor_variable(np.zeros(2), name="z").name == "z"
+    with pytest.raises(ShapeError, match="at most 1 dimensions"):
+        T.as_tensor_variable(T.matrix(), ndim=1)
+    assert T.tensor("int8", (True, False), name="t").type == TensorType("int8", (1, None))

@@ -216,6 +216,9 @@ LAID_OUT = {
     ),
     "gather": (lambda x: x[np.array([3, 0])], integers(5, 6, dtype="bool")),
     "softmax": (T.nnet.softmax, normal(5, 6)),
+    "running sum": (lambda x: x.cumsum(0), integers(5, 6, dtype="int16")),
+    "place": (lambda x: x.argmin(0), integers(5, 6, dtype="int8")),
+    "sorting": (T.sort, normal(5, 6, dtype="float32")),
 }
 
 
