@@ -14,7 +14,7 @@ from arignote.engine.ops.elementwise import cast, eq, maximum, sub, switch
 from arignote.engine.ops.index import getitem, inc_subtensor
 from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.reduce import accumulator_dtype, max
-from arignote.engine.ops.shape import arange, dimshuffle, extents, flatten, one_axis, zeros
+from arignote.engine.ops.shape import SpecifyShape, arange, dimshuffle, extents, flatten, one_axis, zeros
 from arignote.engine.types import TensorType
 
 
@@ -333,17 +333,18 @@ def argtopk(
 
 def _first_places(x: Variable, kth: Any, axis: int) -> Variable:
     count = as_variable(kth)
-    number, extent = known_integer(count), x.static_shape[axis]
+    number = known_integer(count)
     if count.ndim or not count.type.is_integer or number == 0:
         raise InputError("topk: argument `kth`", expected="an integer other than 0", actual=repr(kth))
-    if number is not None and extent is not None and abs(number) > extent:
-        raise ShapeError("topk: argument `kth`", expected=f"at most {extent}", actual=str(number))
     if number is not None and number < 0:
-        return getitem(ArgSort(axis)(x), _along(axis, slice(None, -number)))
-    # From the back, and backwards once more, equal elements come in their order.
-    last = extents(x)[axis] - 1
-    order = last - _flipped(ArgSort(axis)(_flipped(x, axis)), axis)
-    return getitem(order, _along(axis, slice(None, count)))
+        count, order = as_variable(-number), ArgSort(axis)(x)
+    else:  # from the back, and backwards once more, equal elements come in their order
+        last = extents(x)[axis] - 1
+        order = last - _flipped(ArgSort(axis)(_flipped(x, axis)), axis)
+    shape = extents(x)
+    shape[axis] = cast(count, "int64")
+    found = getitem(order, _along(axis, slice(None, count)))
+    return SpecifyShape("topk: what is found", "argument `kth`", (None,) * x.ndim)(found, *shape)
 
 
 def unique(
