@@ -13,11 +13,9 @@ their plurals.
 from arignote.compile.verify import numeric_grad, verify_grad
 from arignote.engine.derivatives import Lop, Rop, hessian, jacobian
 from arignote.engine.grad import grad
-from arignote.engine.graph import Constant, Variable, as_variable
-from arignote.engine.makers import MAKERS, PLURALS
-from arignote.engine.names import hints
 from arignote.engine.graph import Constant, Variable
 from arignote.engine.makers import MAKERS, PLURALS, as_tensor_variable, constant, tensor
+from arignote.engine.names import hints
 from arignote.engine.ops import (
     AllocDiag,
     ExtractDiag,
