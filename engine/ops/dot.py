@@ -11,7 +11,7 @@ import numpy as np
 from arignote.engine.batching import fold, folded, unfold
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
-from arignote.engine.ops.axes import broadcast_to
+from arignote.engine.ops.axes import broadcast_to, shape_padleft
 from arignote.engine.ops.elementwise import cast
 from arignote.engine.ops.shape import dimshuffle, extents, product, reshape, transpose
 from arignote.engine.types import TensorType, upcast
@@ -154,12 +154,10 @@ def matmul(a: Any, b: Any) -> Variable:
         rows = matmul(dimshuffle(first, "x", 0), second)
         return dimshuffle(rows, *range(rows.ndim - 2), rows.ndim - 1)
     first, second = _of_one_dtype("matmul", first, second)
-    leading: list[Variable] = []
-    for axis in range(max(first.ndim, second.ndim) - 2, 0, -1):  # counted from the matrices
-        known = [
-            (extents(x)[-2 - axis], x.broadcastable[-2 - axis]) for x in (first, second) if x.ndim > 1 + axis
-        ]
-        leading.append(next((extent for extent, one in known if not one), known[0][0]))
+    rank = max(first.ndim, second.ndim)
+    first, second = (shape_padleft(x, rank - x.ndim) for x in (first, second))
+    pairs = list(zip(extents(first), first.broadcastable, extents(second), strict=True))[:-2]
+    leading = [theirs if one else mine for mine, one, theirs in pairs]
     stacks = []
     for x in (first, second):
         whole = broadcast_to(x, [*leading, *extents(x)[-2:]])
