@@ -15,7 +15,7 @@ from arignote.engine.ops.elementwise import cast
 from arignote.engine.ops.shape import zeros_like
 from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType, upcast
-from arignote.engine.undefined import DisconnectedGradient
+from arignote.engine.undefined import DisconnectedGradient, UndefinedGradient
 
 #: From inputs, outputs, and the gradients of these: a gradient.
 Override = Callable[[list[Variable], list[Variable], list[Variable]], Any]
@@ -92,11 +92,11 @@ class FromGraph(Op):
                 upstream[stand_in] = gradient
                 seeds[out] = seeds[out] + stand_in if out in seeds else stand_in
         found = pull_back(seeds, own)
-        wanted = [x for x in own if x in found]
+        wanted = [x for x in own if x in found and not isinstance(found[x], UndefinedGradient)]
         inner = InnerGraph([*own, *upstream], [found[x] for x in wanted])
         made = FromGraph(inner, f"gradient of {self.name}").apply(*inputs, *upstream.values())
-        terms = dict(zip(wanted, made, strict=True))
-        return [terms.get(x) for x in own]
+        found.update(zip(wanted, made, strict=True))
+        return [found.get(x) for x in own]
 
 
 class OpFromGraph:

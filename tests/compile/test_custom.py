@@ -266,6 +266,15 @@ def test_the_jacobian_of_an_expression_as_an_op():
     np.testing.assert_allclose(jacobian(op(a), a).eval({a: value}), expected, rtol=1e-12)
 
 
+def test_an_expression_of_which_one_input_has_no_gradient():
+    x, y = T.fmatrix("x"), T.fmatrix("y")
+    total = OpFromGraph([x, y], [numpy_dot(x, x) * y])(x, y).sum()
+    a = np.ones((2, 2), "float32")
+    np.testing.assert_array_equal(grad(total, y).eval({x: a, y: a}), 2 * a)
+    with pytest.raises(UndefinedGradientError, match="numpy_dot has no derivative"):
+        grad(total, x)
+
+
 def test_an_expression_of_one_variable_twice_and_of_its_own_result():
     x, y, a = T.dscalar("x"), T.dscalar("y"), T.dscalar("a")
     op = OpFromGraph([x, y], [x**2 * y])
