@@ -2,6 +2,7 @@
 
 from arignote.engine.names import hints
 from arignote.engine.ops import (
+    batch_normalization,
     binary_crossentropy,
     categorical_crossentropy,
     causal_conv1d,
@@ -38,6 +39,7 @@ from . import abstract_conv, bn, conv, neighbours
 
 __all__ = [
     "abstract_conv",
+    "batch_normalization",
     "binary_crossentropy",
     "bn",
     "categorical_crossentropy",
