@@ -35,7 +35,7 @@ from arignote.engine.ops import (
     ultra_fast_sigmoid,
 )
 
-from . import abstract_conv, bn, conv, neighbours
+from . import abstract_conv, bn, conv, neighbours, nnet
 
 __all__ = [
     "abstract_conv",
@@ -62,6 +62,7 @@ __all__ = [
     "local_response_normalization",
     "logsoftmax",
     "neighbours",
+    "nnet",
     "relu",
     "selu",
     "separable_conv2d",
