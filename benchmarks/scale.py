@@ -36,14 +36,14 @@ def chain(nodes: int) -> tuple[list[Variable], Variable, list[np.ndarray]]:
 
 
 def tree(nodes: int) -> tuple[list[Variable], Variable, list[np.ndarray]]:
-    """Return a balanced tree of products and sums over the elements of a vector."""
+    """Return a balanced tree of products and sums, whose leaves are multiples of a scalar."""
     depth = round(math.log2(nodes + 1)) - 1
-    x = T.dvector("x")
-    level = [x[i] for i in range(2**depth)]
+    x = T.dscalar("x")
+    level = [x * c for c in np.linspace(0.9, 1.1, 2**depth)]
     for d in range(depth):
         join = T.add if d % 2 else T.mul
         level = [join(a, b) for a, b in zip(level[::2], level[1::2], strict=True)]
-    return [x], level[0], [np.linspace(0.9, 1.1, 2**depth)]
+    return [x], level[0], [np.array(0.9)]
 
 
 def recurrence(nodes: int) -> tuple[list[Variable], Variable, list[np.ndarray]]:
