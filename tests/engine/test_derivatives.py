@@ -75,7 +75,40 @@ FORMULAS = {
         lambda x: F.avg_pool2d(x**3, 2) ** 2,
         normal(2, 2, 4, 4),
     ),
+    "sort": (lambda x: T.sort(x, 1) ** 3, lambda x: x.sort(1).values ** 3, normal(2, 3)),
+    "cumsum": (lambda x: T.cumsum(x, 1) ** 3, lambda x: x.cumsum(1) ** 3, normal(2, 3)),
+    "index arrays": (lambda x: x[[1, 0, 1], :2] ** 3, lambda x: x[[1, 0, 1], :2] ** 3, normal(2, 3)),
+    "increments": (
+        lambda x: T.inc_subtensor(x[[1, 0, 1], 0], x[0]) ** 3,
+        lambda x: x.index_put((torch.tensor([1, 0, 1]), torch.tensor(0)), x[0], accumulate=True) ** 3,
+        normal(2, 3),
+    ),
+    "inverse": (lambda x: T.nlinalg.matrix_inverse(x), torch.linalg.inv, normal(3, 3) + 3 * np.eye(3)),
+    "determinant": (lambda x: T.nlinalg.det(x), torch.linalg.det, normal(3, 3)),
+    "solve": (
+        lambda x: T.slinalg.solve(x, T.sin(x)),
+        lambda x: torch.linalg.solve(x, torch.sin(x)),
+        normal(3, 3) + 3 * np.eye(3),
+    ),
+    "cholesky": (
+        lambda x: T.slinalg.cholesky(T.dot(x, x.T)),
+        lambda x: torch.linalg.cholesky(x @ x.T),
+        normal(3, 3) + 3 * np.eye(3),
+    ),
+    "loop": (
+        lambda x: scan(lambda row, h: T.tanh(row * h + row), x, T.ones_like(x[0]))[0],
+        lambda x: torch_loop(x),
+        normal(4, 3),
+    ),
 }  # fmt: skip
+
+
+def torch_loop(x):
+    h, states = torch.ones_like(x[0]), []
+    for row in x:
+        h = torch.tanh(row * h + row)
+        states.append(h)
+    return torch.stack(states)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
