@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from arignote.engine.errors import describe
 from arignote.engine.graph import Apply, Constant, Variable, op_name
+from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.origin import Origin
-from arignote.engine.printing.notation import leaf_text, parameters, stands_for
+from arignote.engine.printing.notation import inner_graphs, leaf_text, parameters, stands_for
 from arignote.engine.shared import SharedVariable
 from arignote.engine.structure import FunctionGraph, graph_of
 
@@ -145,6 +146,12 @@ class _Drawer:
                     user = min(users[x], key=self._claim)
                     self.boxes[x] = self._layer(user).add(self._leaf(x))
             box = self._container(node).add(_node(node))
+            for inner in inner_graphs(node.op):
+                step = _Drawer(FunctionGraph(inner.inputs, inner.outputs)).drawn()
+                for child in step.root.children:
+                    box.add(child)
+                self.edges += step.edges
+                box.is_folded = True
             for x in map(stands_for, node.inputs):
                 if not _is_number(x):
                     self.edges.append((self.boxes[x], box, str(x.type)))
@@ -307,7 +314,9 @@ def _node(node: Apply) -> Box:
     label = " ".join([op_name(node.op), *numbers])
     label = label if len(label) <= 28 else f"{label[:27]}…"
     details = [("type", ", ".join(str(each.type) for each in node.outputs))]
-    details += [(name, repr(value)) for name, value in parameters(node.op)]
+    details += [
+        (name, repr(value)) for name, value in parameters(node.op) if not isinstance(value, InnerGraph)
+    ]
     if numbers:
         details.append(("with", ", ".join(numbers)))
     if out.name:

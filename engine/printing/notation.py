@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
+from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.ops.index import IncSubtensor, Indexing, Subtensor, index_of
 from arignote.engine.ops.shape import DimShuffle
@@ -175,6 +176,11 @@ def parameters(op: Op) -> list[tuple[str, Any]]:
         dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
     )
     return [(field.name, getattr(op, field.name)) for field in fields if field.repr]
+
+
+def inner_graphs(op: Op) -> list[InnerGraph]:
+    """Return the graphs that an op contains, such as the step of a loop."""
+    return [value for value in vars(op).values() if isinstance(value, InnerGraph)]
 
 
 def _parameters(op: Op) -> str:

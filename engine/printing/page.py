@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,8 @@ _KEYS = (
 
 def fragment(subject: Any) -> str:
     """Return the interactive picture as a piece of HTML, with its style and script."""
+    from importlib.resources import files
+
     script = files("arignote.engine.printing").joinpath("page.js").read_text(encoding="utf-8")
     keys = "".join(f'<span class="key" style="background:{colour}">{name}</span>' for name, colour in _KEYS)
     return (

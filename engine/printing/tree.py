@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, TextIO
 
 from arignote.engine.errors import InputError
-from arignote.engine.graph import Constant, Variable, op_name
-from arignote.engine.printing.notation import leaf_text, parameters
+from arignote.engine.graph import Apply, Constant, Variable, op_name
+from arignote.engine.inner import InnerGraph
+from arignote.engine.printing.notation import inner_graphs, leaf_text, parameters
 from arignote.engine.shared import SharedVariable
 from arignote.engine.structure import FunctionGraph, graph_of
 
@@ -28,7 +29,8 @@ def debugprint(
     """Print expressions as trees, a line a node (`theano.printing.debugprint`).
 
     A line tells the op with its parameters, its id, its type, and the user's line that made it. A node that
-    has been printed before is followed by dots. What stands deeper than 40 levels is printed behind the tree.
+    has been printed before is followed by dots. What stands deeper than 40 levels is printed behind the tree,
+    and so are the graphs that ops contain, such as the steps of loops.
 
     Parameters
     ----------
@@ -86,31 +88,38 @@ class _Printer:
         }[ids]
         self._numbers: dict[Variable, int] = {}
         self._printed: set[Variable] = set()
+        self._inner: dict[Apply, None] = {}
 
     def lines(self, obj: Any) -> Iterator[str]:
-        if isinstance(obj, Variable):
-            yield from self._trees(obj)
-            return
         graph: FunctionGraph = graph_of(obj)
         for x in graph.outputs:
             yield from self._trees(x)
         for variable, new in graph.updates:
             yield f"{variable!r} <-"
             yield from self._trees(new)
+        while self._inner:  # grows: an inner graph may have some of its own
+            node = next(iter(self._inner))
+            del self._inner[node]
+            for inner in inner_graphs(node.op):
+                yield f"inner graph of {self._line(node.outputs[0])}"
+                for x in inner.outputs:
+                    yield from self._trees(x, " |")
 
-    def _trees(self, root: Variable) -> Iterator[str]:
+    def _trees(self, root: Variable, margin: str = "") -> Iterator[str]:
         later = [(root, 0)]
         for tree, level in later:  # grows while it is walked
             if tree is not root:
-                yield f"{self._line(tree)}, continued"
+                yield f"{margin}{self._line(tree)}, continued"
                 self._printed.discard(tree)
-            pending = [(tree, "", "", level)]
+            pending = [(tree, margin, margin, level)]
             while pending:
                 x, prefix, below, here = pending.pop()
                 is_known = x in self._printed
                 if x is not tree or tree is root:
                     yield prefix + self._line(x) + (" ..." if is_known and x.owner is not None else "")
                 self._printed.add(x)
+                if x.owner is not None and not is_known and inner_graphs(x.owner.op):
+                    self._inner[x.owner] = None
                 if is_known or x.owner is None or here == self._depth - 1:
                     continue
                 if here - level == DEEPEST:
@@ -138,7 +147,8 @@ class _Printer:
         if x.owner is None:
             kind = " (shared)" if isinstance(x, SharedVariable) else ""
             return (leaf_text(x) if x.name or isinstance(x, Constant) else "<input>") + kind
-        fields = ", ".join(f"{name}={value!r}" for name, value in parameters(x.owner.op))
+        shown = [pair for pair in parameters(x.owner.op) if not isinstance(pair[1], InnerGraph)]
+        fields = ", ".join(f"{name}={value!r}" for name, value in shown)
         place = f".{x.index}" if len(x.owner.outputs) > 1 else ""
         return op_name(x.owner.op) + (f"{{{fields}}}" if fields else "") + place
 

@@ -125,6 +125,18 @@ def test_debugprint_prints_lists_functions_and_to_files(capsys):
         debugprint(3)
 
 
+def test_the_step_of_a_loop_is_shown():
+    sums, _ = arignote.scan(lambda each, total: T.tanh(each + total), x, T.zeros((), "float64"))
+    text = debugprint(sums, file="str", print_origin=False)
+    outer, _, inner = text.partition("inner graph of Scan")
+    assert "Tanh" not in outer
+    assert "\n |Tanh" in inner
+    boxes = diagram(sums).root.inside()
+    (loop,) = (box for box in boxes if box.label.startswith("Scan"))
+    assert loop.is_folded
+    assert any("Tanh" in box.label for box in loop.inside())
+
+
 def test_networkx_and_back():
     z = T.tanh(x)
     out = z * y + 1
@@ -175,7 +187,8 @@ def rectangles(box):
 
 
 def test_boxes_do_not_overlap_and_lie_within_their_parents(book, deep_network):
-    for subject in (book, deep_network, book.fgraph, [wide(30)]):
+    loop = arignote.scan(lambda each, total: T.tanh(each + total), x, T.zeros((), "float64"))[0]
+    for subject in (book, deep_network, book.fgraph, [wide(30)], loop):
         picture = diagram(subject)
         lay_out(picture)
         for parent in [picture.root, *(box for box in picture.root.inside() if box.children)]:
