@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from arignote.engine.errors import describe
-from arignote.engine.graph import Apply, Constant, Variable, op_name
+from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import Elementwise
 from arignote.engine.origin import Origin
@@ -124,6 +124,9 @@ class _Drawer:
         self.graph = graph
         self.nodes = [node for node in graph.toposort() if stands_for(node.outputs[0]) is node.outputs[0]]
         self.calls = _calls(self.nodes)
+        gradients = (x for node in self.nodes if _is_gradient(node) for x in node.outputs)
+        #: What updates alone need stands apart from what is computed before the gradients.
+        self.of_updates = set(self.nodes) - set(walk([*graph.outputs, *gradients]))
         self.runs = dict(graph.kernels) or _runs(self.nodes, graph.expressions, self._key)
         self.run_sizes = Counter(self.runs.values())
         self.parts = _parts(self.nodes, lambda node: self._key(self.runs.get(node, node)))
@@ -185,18 +188,18 @@ class _Drawer:
 
     def _claim(self, user: Apply) -> tuple[bool, bool]:
         """Return what decides whose weight it is: the smallest has it."""
-        origin = self.runs.get(user, user).origin
-        return (origin is None or origin.is_gradient, origin is None or not origin.scope)
+        end = self.runs.get(user, user)
+        is_late = _is_gradient(end) or end in self.of_updates
+        return is_late, end.origin is None or not end.origin.scope
 
     def _key(self, node: Apply) -> Any:
         """Return what the nodes of a layer have in common; None for nodes that belong to none."""
         origin = node.origin
         if origin is None or (not origin.scope and origin.function == "<module>"):
             return None
-        if origin.scope:
-            return origin.scope, origin.is_gradient
         is_one = self.calls[_call(origin)[:2]] <= MOST_CALLS
-        return _call(origin)[: 3 if is_one else 2], origin.is_gradient
+        place = origin.scope or _call(origin)[: 3 if is_one else 2]
+        return place, origin.is_gradient, node in self.of_updates
 
     def _layer(self, node: Apply) -> Box:
         """Return the box of the layer, or of the call of a function, that has made a node."""
@@ -227,8 +230,8 @@ class _Drawer:
             return self._layer(node)
         if run not in self.groups:
             kind: Kind = "kernel" if self.graph.kernels else "node"
-            is_gradient = run.origin is not None and run.origin.is_gradient
-            self.groups[run] = self._layer(node).add(Box("", kind, is_gradient=is_gradient, is_folded=True))
+            box = Box("", kind, is_gradient=_is_gradient(run), is_folded=True)
+            self.groups[run] = self._layer(node).add(box)
         return self.groups[run]
 
     def _sum_up(self) -> None:
@@ -264,6 +267,10 @@ def _runs(
             is_alike = end is not None and home(end) == home(node)
             ends[node] = end if end is not None and is_alike else node
     return ends
+
+
+def _is_gradient(node: Apply) -> bool:
+    return node.origin is not None and node.origin.is_gradient
 
 
 def _parts(nodes: Sequence[Apply], key_of: Callable[[Apply], Any]) -> dict[Apply, int]:
@@ -324,5 +331,5 @@ def _node(node: Apply) -> Box:
     origin = node.origin
     if origin is not None:
         details.append(("line", describe(origin).replace(os.path.expanduser("~") + os.sep, "~/")))
-    is_gradient = origin is not None and origin.is_gradient
+    is_gradient = _is_gradient(node)
     return Box(label, "gradient" if is_gradient else "node", details, is_gradient=is_gradient)
