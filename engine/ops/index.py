@@ -228,7 +228,8 @@ class Subtensor(Indexing):
     ) -> Sequence[Variable | None]:
         (gradient,) = gradients
         array, *index = inputs
-        scattered = IncSubtensor(self.pattern, set_instead_of_inc=False)(zeros_like(array), gradient, *index)
+        picks_once = Entry.ARRAY not in self.pattern
+        scattered = IncSubtensor(self.pattern, picks_once)(zeros_like(array), gradient, *index)
         return [scattered, *(None for _ in index)]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
