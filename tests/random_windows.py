@@ -47,7 +47,7 @@ class Convolution:
         padding = {
             "valid": [(0, 0)] * rank,
             "full": [(span, span) for span in spans],
-            "half": [(span // 2, span // 2) for span in spans],
+            "half": [((span + 1) // 2, (span + 1) // 2) for span in spans],
             "number": [(pairs[0][0],) * 2] * rank,
             "numbers": [(low, low) for low, _ in pairs],
             "pairs": pairs,
