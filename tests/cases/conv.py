@@ -269,6 +269,38 @@ for images, filters, pad, stride, dilation, flip, groups in UNSHARED:
         terms=int(np.prod(filters[3:])),
         order=2,
     )
+
+
+def unshared_input_gradient(w, y):
+    """Return the gradient of images, of unshared filters of two rows and two columns, from the definition."""
+    result = np.zeros((len(y), w.shape[3], y.shape[2] + 1, y.shape[3] + 1))
+    for p, q in np.ndindex(*y.shape[2:]):
+        result[:, :, p : p + 2, q : q + 2] += np.einsum("nk,kcrs->ncrs", y[:, :, p, q], w[:, p, q])
+    return result
+
+
+row(
+    "gradInputs of unshared filters",
+    lambda w, y: T.nnet.abstract_conv.AbstractConv2d_gradInputs(unshared=True, filter_flip=False)(
+        w, y, (5, 4)
+    ),
+    [normal(3, 4, 3, 2, 2, 2), normal(2, 3, 4, 3, seed=1)],
+    unshared_input_gradient,
+    terms=12,
+    order=1,
+)
+row(
+    "gradWeights of unshared filters",
+    lambda x, y: T.nnet.abstract_conv.AbstractConv2d_gradWeights(unshared=True, filter_flip=False)(
+        x, y, (2, 2)
+    ),
+    [normal(2, 2, 5, 4), normal(2, 3, 4, 3, seed=1)],
+    lambda x, y: np.einsum(
+        "nkpq,ncpqrs->kpqcrs", y, np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))
+    ),
+    terms=2,
+    order=1,
+)
 # Channels last: read in place where images are packed.
 row(
     "conv2d of images with their channels last",

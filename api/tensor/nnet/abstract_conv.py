@@ -75,11 +75,10 @@ class _Parameters:
         options = {name: getattr(self, name) for name in names}
         return options | ({"unshared": True} if self.unshared else {})
 
-    def _known(self, shape: Any, spatial: Any) -> list[Any]:
-        """Return the shape that is known, its last extents those that the call gives."""
+    def _known(self, shape: Any, spatial: Any, leading: int = 2) -> list[Any]:
+        """Return what is known of a shape, of which the call gives all but the leading extents."""
         axes = list(spatial) if isinstance(spatial, list | tuple) else [spatial[i] for i in range(self._rank)]
-        leading = [None] * (2 + (self._rank if self.unshared and shape is self.kshp else 0))
-        return [*(shape[: len(leading)] if shape is not None else leading), *axes]
+        return [*([None] * leading if shape is None else shape[:leading]), *axes]
 
     _rank: ClassVar[int]
     _function: ClassVar[Callable[..., Variable]]
@@ -156,9 +155,8 @@ class AbstractConv2d_gradWeights(_Parameters):  # noqa: N801  # the name is Thea
 
     def __call__(self, img: Any, topgrad: Any, shape: Any) -> Variable:
         """Return the filters' gradient."""
-        return self._function(
-            img, topgrad, self._known(self.kshp, shape), input_shape=self.imshp, **self._options()
-        )
+        known = self._known(self.kshp, shape, leading=2 + self._rank * self.unshared)
+        return self._function(img, topgrad, known, input_shape=self.imshp, **self._options())
 
 
 class AbstractConv3d_gradWeights(AbstractConv2d_gradWeights):  # noqa: N801  # the name is Theano\'s
