@@ -68,6 +68,22 @@ def _advance(typingctx: Any, pointer: Any, elements: Any) -> Any:
 advance: Any = intrinsic(_advance)
 
 
+def _opaque(typingctx: Any, number: Any) -> Any:
+    """Return an integer of which LLVM is not to know how it was computed.
+
+    Its analyses of addresses unfold where each part comes from: a place that is split off a task's number by
+    divisions, one after the other, costs seconds.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.asm(ir.FunctionType(WORD, [WORD]), "", "=r,0", arguments, side_effect=False)
+
+    return types.int64(types.int64), codegen
+
+
+opaque: Any = intrinsic(_opaque)
+
+
 def table_of(values: Sequence[int]) -> Callable[..., Any]:
     """Make the function that gives a table of constants.
 

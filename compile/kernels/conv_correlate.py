@@ -187,7 +187,7 @@ class Correlation(PlanePlan):
 
 def correlate(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`Correlation`, whose fields are the parameters."""
-    from arignote.compile.intrinsics import advance, cast_to, pointer_to, sizes_of
+    from arignote.compile.intrinsics import advance, cast_to, opaque, pointer_to, sizes_of
     from arignote.compile.tile import outer
 
     plan = Correlation.of(**parameters)
@@ -207,9 +207,9 @@ def correlate(**parameters: Any) -> Kernel:
         block, size = block_of(scratch), sizes(args)
         pitch, depth, height, breadth = size.pitch, size.depth, size.height, size.breadth
         for task in range(begin, end):
-            first, part = task % tiles * filters, task // tiles
-            top, part = part % size.row_blocks * size.row_block, part // size.row_blocks
-            plane, image = part % size.plane_blocks, part // size.plane_blocks
+            first, part = opaque(task % tiles * filters), task // tiles
+            top, part = opaque(part % size.row_blocks * size.row_block), part // size.row_blocks
+            plane, image = opaque(part % size.plane_blocks), opaque(part // size.plane_blocks)
             weights = advance(pointer(args[1]), image % groups * group_size + first * filter_step)
             start = image * size.image_size + plane * size.plane_size + top * pitch
             packed = advance(pointer(args[0]), start)

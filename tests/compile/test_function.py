@@ -124,6 +124,17 @@ def test_givens_slice_a_shared_set_at_run_time(mode):
         np.testing.assert_array_equal(f(k), part * 2 + len(part))
 
 
+def test_givens_take_rows_in_one_native_call_without_copying_them():
+    data, w = shared(np.arange(640.0).reshape(10, 64)), shared(np.ones((64, 3)))
+    x, i = T.matrix(), T.lscalar("i")
+    f = function([i], T.dot(x, w), givens={x: data[i * 2 : (i + 1) * 2]}, profile=True)
+    for number in range(5):
+        rows = data.get_value()[2 * number : 2 * number + 2]
+        np.testing.assert_array_equal(f(number), rows @ np.ones((64, 3)))
+    assert (f.profile.runs, f.profile.native_calls, f.profile.arena) == (5, 5, 0)
+    assert [took.op for took in f.profile.steps.values()] == ["Dot"]
+
+
 @MODES
 def test_givens_reach_updates_and_take_pairs(mode):
     x, w = T.dscalar("x"), shared(1.0)
