@@ -146,16 +146,18 @@ def run_jax(net: Net, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -
 
 
 def run_pytensor(net: Net, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
-    """Take one step; PyTensor has no pooling, but the windows do not overlap."""
+    """Take one step; PyTensor has no such convolution, and no pooling: patches and windows stand in."""
     import pytensor
     from pytensor import tensor as T
-    from pytensor.tensor.conv.abstract_conv import conv2d
 
     def pooled(h: Any, w: Any) -> Any:
-        maps = conv2d(h, w, filter_shape=w.get_value(borrow=True).shape, filter_flip=False)
-        rows, columns = maps.shape[2], maps.shape[3]
-        windows = maps.reshape((BATCH, w.shape[0], rows // 2, 2, columns // 2, 2))
-        return windows.max(axis=(3, 5))
+        filters, channels, size, _ = w.get_value(borrow=True).shape
+        extent = h.type.shape[2] - size + 1
+        taps = [h[:, :, i : i + extent, j : j + extent] for i, j in np.ndindex(size, size)]
+        patches = T.stack(taps, axis=2).reshape((BATCH, channels * size * size, extent * extent))
+        maps = T.tensordot(w.reshape((filters, -1)), patches, axes=[[1], [1]]).transpose(1, 0, 2)
+        half = extent // 2
+        return maps.reshape((BATCH, filters, half, 2, half, 2)).max(axis=(3, 5))
 
     images, labels = T.tensor("x", dtype="float32", shape=(BATCH, 784)), T.ivector("y")
     parameters = [pytensor.shared(array) for array in weights]

@@ -4,13 +4,14 @@ Numba is Python, so a second thread would wait for the interpreter's lock. A pro
 build starts helpers instead: fresh interpreters, not forks, which would inherit the locks that other threads
 hold; and they run nothing of the program's `__main__`. The process takes kernels from the front of the list,
 its helpers from the back, and what they build comes back through a pipe: the same bytes as if it were made
-here. Whatever goes wrong with a helper, its kernel is built here. A helper ends when its pipe does, so it
-does not outlive the process that started it.
+here. Whatever goes wrong with a helper, its kernel is built here. A helper ends with the work, or when its
+pipe does, so it does not outlive the process that started it.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import queue
 import subprocess
@@ -24,6 +25,9 @@ from .spec import KernelSpec
 
 #: In the time that a helper needs to begin, about as many kernels are built here.
 WORTHWHILE = 6
+
+#: Seconds without an answer, after which the kernels that helpers have are built here too.
+PATIENCE = 20.0
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from arignote.compile.helpers import serve; serve()"
 
@@ -47,35 +51,49 @@ def build_all(
         What decides a kernel's code but for its spec; a helper that states another is not used.
     """
     waiting, done = deque(specs), Done()
-    for _ in range(min(helpers, len(specs) // WORTHWHILE)):
-        _start(waiting, done, machine)
+    started = [_start(waiting, done, machine) for _ in range(min(helpers, len(specs) // WORTHWHILE))]
+    missing = dict.fromkeys(specs)
     try:
-        for _ in specs:
+        while missing:
+            image = b""
             try:
-                spec, image = waiting.popleft(), b""
+                spec = waiting.popleft()
             except IndexError:  # helpers are at work on all that is left
-                spec, image = done.get()
-            yield spec, image or build(spec)
+                try:
+                    spec, image = done.get(timeout=PATIENCE)
+                except queue.Empty:
+                    spec = next(iter(missing))
+            if spec in missing:
+                del missing[spec]
+                yield spec, image or build(spec)
     finally:
         waiting.clear()
+        for helper in started:
+            if helper is not None:
+                helper.kill()
 
 
-def _start(waiting: deque[KernelSpec], done: Done, machine: bytes) -> None:
+def _start(waiting: deque[KernelSpec], done: Done, machine: bytes) -> subprocess.Popen[bytes] | None:
     """Start a helper, if that can be."""
-    program = _PROGRAM.format(path=sys.path)
-    with suppress(OSError, RuntimeError):  # there may be no interpreter, no process or no thread to be had
+    interpreter = sys.executable or ""
+    if "python" not in os.path.basename(interpreter):  # a program with Python inside, which would run itself
+        return None
+    try:
         helper = subprocess.Popen(
-            [sys.executable or "", "-c", program],
+            [interpreter, "-c", _PROGRAM.format(path=sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        try:
-            arguments = (helper, waiting, done, machine)
-            threading.Thread(target=_attend, args=arguments, name="arignote-helper", daemon=True).start()
-        except RuntimeError:
-            helper.kill()
-            helper.communicate()
+    except OSError:
+        return None
+    try:
+        arguments = (helper, waiting, done, machine)
+        threading.Thread(target=_attend, args=arguments, name="arignote-helper", daemon=True).start()
+    except RuntimeError:  # there are no more threads to be had
+        helper.kill()
+        helper.communicate()
+    return helper
 
 
 def _attend(helper: subprocess.Popen[bytes], waiting: deque[KernelSpec], done: Done, machine: bytes) -> None:
@@ -87,7 +105,6 @@ def _attend(helper: subprocess.Popen[bytes], waiting: deque[KernelSpec], done: D
             try:
                 spec = waiting.pop()
             except IndexError:
-                pickle.dump(None, helper.stdin)  # its pipe may stay open, in a child of a fork
                 return
             image = b""
             try:
@@ -96,7 +113,6 @@ def _attend(helper: subprocess.Popen[bytes], waiting: deque[KernelSpec], done: D
                 image = pickle.load(helper.stdout)
             finally:
                 done.put((spec, image))
-        helper.kill()
 
 
 def serve() -> None:
@@ -106,15 +122,14 @@ def serve() -> None:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a builder prints
     gc.disable()
-    while True:
-        pickle.dump(machine_digest(), answers)
-        answers.flush()
-        spec = pickle.load(requests)
-        if spec is None:
-            return
-        try:
-            image = build(spec)
-        except Exception:  # it is raised where it is of use: the process that asked builds it again
-            image = b""
-        pickle.dump(image, answers)
-        answers.flush()
+    with suppress(EOFError, BrokenPipeError):  # nobody asks any more
+        while True:
+            pickle.dump(machine_digest(), answers)
+            answers.flush()
+            spec = pickle.load(requests)
+            try:
+                image = build(spec)
+            except Exception:  # it is raised where it is of use: the process that asked builds it again
+                image = b""
+            pickle.dump(image, answers)
+            answers.flush()

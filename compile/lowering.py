@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,9 @@ class Steps:
         self.planned: list[PlannedStep] = []
         self.views: dict[Variable, View] = {}
         self._destinations: dict[Variable, View] = {}
+        self._allocated: set[Variable] = set()
+        #: The variables whose values one node reads, once, and nobody else needs.
+        self.read_once: Collection[Variable] = ()
 
     def view(self, x: Variable) -> View:
         """Return where the value of a variable lies."""
@@ -116,7 +119,17 @@ class Steps:
         """Return contiguous memory for the value of a variable that a step is about to compute."""
         view = self._destinations.get(x)
         self.views[x] = view if view is not None else self.temporary(x.dtype, shape_of(x))
+        self._allocated.add(x)
         return self.views[x]
+
+    def overwrite(self, old: Variable, x: Variable) -> View | None:
+        """Give a variable the memory of a value that its node alone reads; None if that must stay."""
+        view = self.views[old]
+        if old not in self.read_once or old not in self._allocated or not isinstance(view.buffer, Temporary):
+            return None
+        self.alias(x, view)
+        self._allocated.add(x)
+        return view
 
     def alias(self, x: Variable, view: View) -> None:
         """Say that the value of a variable is a view, for which nothing has to run."""

@@ -462,12 +462,12 @@ def _libm(name: str) -> Callable[..., Real]:
 
 
 def _typed(
-    typing: Any, operands: tuple[types.Type, ...], emit: Callable[..., Any], integer: Any, result: Any
+    typing: Any, operands: tuple[types.Type, ...], emit: Callable[..., Any] | None, integer: Any, result: Any
 ) -> Any:
     """Return the signature of a function of `operands`, and its code.
 
     The operands are converted to the type that holds them all. `integer` is the emitter for integers and
-    bools; without it these are computed as floats.
+    bools; without it these are computed as floats. Without `emit` floats are refused.
     """
     common = typing.unify_types(*operands)
     if integer is not None and isinstance(common, types.Integer | types.Boolean):
@@ -477,6 +477,8 @@ def _typed(
             return integer(builder, signed, *values)
 
     else:
+        if emit is None:
+            raise TypingError(f"expected integers or bools, not {common}")
         common = _real(common)
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
@@ -497,7 +499,7 @@ def _real(kind: types.Type | None) -> types.Float:
     raise TypingError(f"expected real numbers, not {kind}")
 
 
-def _unary(name: str, emit: Callable[..., Any], integer: Any = None, result: Any = None) -> Any:
+def _unary(name: str, emit: Callable[..., Any] | None, integer: Any = None, result: Any = None) -> Any:
     """Return the numba function of one argument that `emit` and `integer` describe."""
 
     def function(typingctx: Any, x: types.Type) -> Any:
@@ -610,7 +612,7 @@ NAMESPACE: dict[str, Any] = {
     "floor_divide": _integers("floor_divide", integers.floor_divide),
     "gamma": _unary("gamma", _libm("tgamma")),
     "gammaln": _unary("gammaln", _libm("lgamma")),
-    "invert": _unary("invert", Real.bits, integers.complement),
+    "invert": _unary("invert", None, integers.complement),
     "isinf": _unary("isinf", emit_isinf, integers.never, types.boolean),
     "isnan": _unary("isnan", Real.is_nan, integers.never, types.boolean),
     "log": _unary("log", emit_log),

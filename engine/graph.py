@@ -176,6 +176,9 @@ class Variable(TensorOperators):
         return "input" if self.owner is None else op_name(self.owner.op)
 
     def __bool__(self) -> bool:
+        # As in Theano: `if input:` asks whether there is a variable, `if x > 0:` cannot be answered.
+        if self.owner is None or self.dtype != "bool":
+            return True
         raise DTypeError(
             "a symbolic variable has no truth value",
             actual=repr(self),

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from arignote.engine.batching import fold
 from arignote.engine.errors import GraphError
-from arignote.engine.graph import Apply, Constant, Variable, clone_replace, walk
+from arignote.engine.graph import Apply, Variable, clone_replace, walk
 from arignote.engine.inner import close
 from arignote.engine.ops.dot import BatchedDot, Dot
 from arignote.engine.ops.elementwise import Add
 from arignote.engine.ops.index import Entry, IncSubtensor
 from arignote.engine.ops.scan import Scan, State
-from arignote.engine.ops.shape import Alloc, DimShuffle, dimshuffle
+from arignote.engine.ops.shape import DimShuffle, dimshuffle
+from arignote.engine.patterns import is_zeros
 from arignote.engine.vectorize import vectorize
 
 
@@ -220,7 +221,7 @@ class Loop:
         if node is None or not isinstance(node.op, IncSubtensor):
             return None
         array, *parts = node.inputs
-        if set(node.op.pattern) != {Entry.INTEGER} or not _is_zero(self.shared.get(array, array)):
+        if set(node.op.pattern) != {Entry.INTEGER} or not is_zeros(self.shared.get(array, array)):
             return None
 
         def add_to(initial: Variable, known: dict[Variable, Variable]) -> Variable:
@@ -228,13 +229,6 @@ class Loop:
             return IncSubtensor(pattern, set_instead_of_inc=False)(initial, *(known[x] for x in parts))
 
         return parts, add_to
-
-
-def _is_zero(x: Variable) -> bool:
-    """Tell whether a variable is known to be zeros."""
-    if x.owner is not None and isinstance(x.owner.op, Alloc):
-        x = x.owner.inputs[0]
-    return isinstance(x, Constant) and not x.value.any()
 
 
 def _base(x: Variable) -> Variable:

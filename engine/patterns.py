@@ -20,6 +20,13 @@ def is_filled_with(x: Variable, number: float) -> bool:
     return isinstance(x, Constant) and x.value.size > 0 and bool(np.all(x.value == number))
 
 
+def is_zeros(x: Variable) -> bool:
+    """Tell whether a variable is known to be zeros."""
+    filled = inputs_of(x, Alloc)
+    value = x if filled is None else filled[0]
+    return isinstance(value, Constant) and not value.value.any()
+
+
 def stands_for(x: Variable, node: Apply) -> Variable | None:
     """Return `x` if it may replace the node's output: the same dtype, and no broadcasting lost."""
     out = node.outputs[0]

@@ -12,11 +12,11 @@ from arignote.engine.ops import elementwise as e
 from arignote.engine.ops.checkpoint import After, Checkpoint
 from arignote.engine.ops.fromgraph import FromGraph
 from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, UndefinedGrad, ZeroGrad
-from arignote.engine.ops.index import IncSubtensor, Subtensor, element_of_vector
+from arignote.engine.ops.index import Entry, IncSubtensor, Subtensor, element_of_vector
 from arignote.engine.ops.reduce import BroadcastTo, Sum, max, sum
 from arignote.engine.ops.shape import Alloc, DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
 from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
-from arignote.engine.patterns import inputs_of, is_filled_with, stands_for
+from arignote.engine.patterns import inputs_of, is_filled_with, is_zeros, stands_for
 from arignote.engine.rewrite import Rule, rule
 
 
@@ -32,12 +32,13 @@ def extent_of_known_shape(node: Apply) -> Variable | None:
 def extent_of_elementwise(node: Apply) -> Variable | None:
     """shape(f(x, y))[i] = shape(x)[i], where x does not broadcast along i."""
     (x,) = node.inputs
-    if x.owner is None or not isinstance(x.owner.op, e.Elementwise):
-        return None
     assert isinstance(node.op, ShapeOf)
-    axis = node.op.axis
-    source = next((y for y in x.owner.inputs if not y.broadcastable[axis]), None)
-    return None if source is None else node.op(source)
+    while x.owner is not None and isinstance(x.owner.op, e.Elementwise):
+        source = next((y for y in x.owner.inputs if not y.broadcastable[node.op.axis]), None)
+        if source is None:
+            break
+        x = source
+    return None if x is node.inputs[0] else node.op(x)
 
 
 @rule(Subtensor, keeps="exact")
@@ -45,6 +46,46 @@ def element_of_join(node: Apply) -> Variable | None:
     """join(a, stack(b, c))[-1] = c, and so through slices of vectors."""
     element = element_of_vector(node.outputs[0])
     return None if element is None else stands_for(element, node)
+
+
+@rule(Subtensor, keeps="exact")
+def whole_part(node: Apply) -> Variable | None:
+    """x[:] = x."""
+    assert isinstance(node.op, Subtensor)
+    return node.inputs[0] if not node.op.pattern else None
+
+
+@rule(IncSubtensor, keeps="exact")
+def whole_part_that_is_set(node: Apply) -> Variable | None:
+    """set_subtensor(x[:], y) = y."""
+    assert isinstance(node.op, IncSubtensor)
+    return None if node.op.pattern or not node.op.set_instead_of_inc else stands_for(node.inputs[1], node)
+
+
+@rule(Subtensor, keeps="rounding")
+def part_that_was_set(node: Apply) -> Variable | None:
+    """set_subtensor(x[i], y)[i] = y and inc_subtensor(zeros[i], y)[i] = y, where no array is in i."""
+    assert isinstance(node.op, Subtensor)
+    array, *index = node.inputs
+    if array.owner is None or Entry.ARRAY in node.op.pattern:
+        return None
+    match array.owner.op:
+        case IncSubtensor(pattern=pattern, set_instead_of_inc=is_set) if pattern == node.op.pattern:
+            base, values, *same = array.owner.inputs
+            if same == index and (is_set or is_zeros(base)):
+                return stands_for(values, node)
+    return None
+
+
+@rule(e.Add, keeps="rounding")
+def sum_with_scattered(node: Apply) -> Variable | None:
+    """X + inc_subtensor(zeros[i], y) = inc_subtensor(x[i], y): what is added to need not be made of zeros."""
+    for x, scattered in (node.inputs, node.inputs[::-1]):
+        match scattered.owner:
+            case Apply(op=IncSubtensor(set_instead_of_inc=False)) as owner if is_zeros(owner.inputs[0]):
+                if stands_for(x, node) is not None:
+                    return owner.op(x, *owner.inputs[1:])
+    return None
 
 
 @rule(DimShuffle, keeps="exact")
@@ -135,9 +176,7 @@ def _puts_back(adjoint: Apply, view: Apply) -> bool:
     """Tell whether a node puts the elements that a view takes where they were, and zeros elsewhere."""
     match adjoint.op, view.op:
         case IncSubtensor(pattern=places, set_instead_of_inc=False), Subtensor(pattern=taken):
-            number = (inputs_of(adjoint.inputs[0], Alloc) or adjoint.inputs)[0]
-            same = places == taken and adjoint.inputs[2:] == view.inputs[1:]
-            return same and is_filled_with(number, 0)
+            return places == taken and adjoint.inputs[2:] == view.inputs[1:] and is_zeros(adjoint.inputs[0])
         case DimShuffle(pattern=back), DimShuffle(pattern=there):
             return [axis if axis == "x" else there[int(axis)] for axis in back] == list(range(len(back)))
         case Reshape(), Reshape():
@@ -350,9 +389,13 @@ SHAPES: tuple[Rule, ...] = (
     extent_of_known_shape,
     extent_of_elementwise,
     element_of_join,
+    whole_part,
+    whole_part_that_is_set,
+    part_that_was_set,
     dimshuffle_of_dimshuffle,
     reshape_of_reshape,
     same_shape,
+    sum_with_scattered,
 )
 STABILITY: tuple[Rule, ...] = (
     log_of_softmax,

@@ -77,6 +77,7 @@ class Bands(PlanePlan):
     def sizes(self) -> BandsSizes:
         """Extents of the result, of the packed images and of a band, and where the filter's columns read."""
         packing, ((planes, _, columns),) = self.packing, self.whole.residues
+        first = (0, self.first_row)
         return BandsSizes(
             *self.whole.output_shape,
             packing.pitch,
@@ -86,9 +87,15 @@ class Bands(PlanePlan):
             packing.image_size,
             -(-self.whole.output_shape[1] // self.tallest),
             tuple(
-                packing.offset((a, u), (0, 0), (b, v)) for _, a, u in planes.taps for _, b, v in columns.taps
+                packing.offset((a, u), first, (b, v)) for _, a, u in planes.taps for _, b, v in columns.taps
             ),
         )
+
+    @property
+    def first_row(self) -> int:
+        """The first row of a phase that any row of the filter reads, for the first row of the result."""
+        ((_, rows, _),) = self.whole.residues
+        return min(row for _, _, row in rows.taps)
 
     @property
     def is_served(self) -> bool:
@@ -121,7 +128,7 @@ def correlate(**parameters: Any) -> Kernel:
     if plan.gradient:
         filter_step, channel_step = channel_step, filter_step
     (in_depth, in_rows, in_columns), taps = plan.whole.residues[0], geometry.columns.taps
-    row_taps = [(r * taps, phase, row) for r, phase, row in in_rows.taps]
+    row_taps = [(r * taps, phase, row - plan.first_row) for r, phase, row in in_rows.taps]
     left_offsets = [
         t * geometry.rows.taps * taps + s for t, _, _ in in_depth.taps for s, _, _ in in_columns.taps
     ]

@@ -79,8 +79,9 @@ class ConvAxis:
 
     @property
     def typical(self) -> ConvAxis:
-        """The same with at least `TYPICAL` outputs."""
-        return replace(self, extent=TYPICAL * self.stride + (self.taps - 1) * self.dilation)
+        """The same with at least `TYPICAL` outputs; of the padding only its phase is more than a size."""
+        extent = TYPICAL * self.stride + (self.taps - 1) * self.dilation
+        return replace(self, extent=extent, low=self.low % self.stride, high=0)
 
     @property
     def outputs(self) -> int:

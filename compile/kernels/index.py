@@ -44,12 +44,11 @@ def lower_subtensor(steps: Steps, op: Subtensor, node: Apply) -> None:
 
 @lowers(IncSubtensor)
 def lower_inc_subtensor(steps: Steps, op: IncSubtensor, node: Apply) -> None:
-    """Copy the array, then change a part of the copy."""
-    array, values, *inputs = node.inputs
+    """Copy the array, where it is needed elsewhere, and change a part of it."""
+    (out,), (array, values, *inputs) = node.outputs, node.inputs
     source, view, shape = steps.view(array), steps.view(values), shape_of(values)
     indices = _index_arrays(steps, op.pattern, inputs, node)
-    target = steps.allocate(node.outputs[0])
-    steps.copy(source, target, node)
+    target = steps.overwrite(array, out) or steps.copy(source, steps.allocate(out), node)
     if indices:
         rest, arrays = _without_arrays(op.pattern, shape, indices[0].shape)
         part = _part(steps, target, op.pattern, inputs, rest)

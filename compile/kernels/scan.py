@@ -28,7 +28,7 @@ from arignote.engine.graph import Apply, Constant, Variable, clone_replace, know
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.axes import broadcast_to, shape_padaxis
 from arignote.engine.ops.index import Entry, Indexing, Subtensor, place_of_arrays, roles
-from arignote.engine.ops.scan import Scan
+from arignote.engine.ops.scan import Scan, State
 from arignote.engine.ops.shape import ShapeOf, dimshuffle, extents, is_short
 from arignote.engine.origin import inherit
 from arignote.engine.types import TensorType
@@ -161,109 +161,114 @@ def lower_scan(steps: Steps, op: Scan, node: Apply) -> None:
     """Plan the body as a program of its own, and lay its steps into the arguments of one step."""
     count = known_integer(node.inputs[0])
     assert count is not None
-    _, sequences, initials, shared = op.parts(node.inputs)
     targets = [steps.allocate(x) for x in node.outputs]
-    of_states, of_collected = targets[: len(op.states)], targets[len(op.states) :][: op.collected]
-    ran = targets[-1] if op.until else None
-    for state, initial, target in zip(op.states, initials, of_states, strict=True):
-        steps.copy(steps.view(initial), target.sliced([slice(state.depth)]), node)
-        if op.until and state.kept:
-            fill(steps, "0", target.sliced([slice(state.depth, None)]), node)
-    if ran is not None:
-        for target in (ran, *of_collected):
-            fill(steps, "0", target, node)
+    _begin(steps, op, node, targets)
     if count == 0:
         return
-
-    inner = _native_body(op)
-    assert inner is not None
-    news = inner.outputs[: len(op.states)]
-    sizing = {x for x, own in zip(inner.inputs, op.inner.inputs, strict=True) if own in op.inner.sizing}
-    constants: dict[Variable, Variable] = {}
-    rows: dict[Variable, Row] = {}  # where the inputs of an iteration lie
-    places: dict[Buffer, Row] = {}  # where the results of an iteration, and what it writes over, lie
-    inputs = iter(inner.inputs)
-    for sequence in sequences:
-        rows[next(inputs)] = Row.of(steps.view(sequence))
-    returned: list[Variable] = []
-    results: list[Row] = []
-    old: list[Variable] = []
-    new: list[Variable] = []
-    for state, target, value in zip(op.states, of_states, news, strict=True):
-        values = {tap: next(inputs) for tap in state.taps}
-        if state.kept:
-            for tap, x in values.items():
-                rows[x] = Row.of(target.sliced([slice(state.depth + tap, None)]))
-            returned.append(value)
-            results.append(Row.of(target.sliced([slice(state.depth, None)])))
-            continue
-        # The last values move up by one in each iteration, as variables do that are updated.
-        row = TensorType(target.dtype, target.shape[1:])
-        ages = [values[tap] if tap in values else Variable(row) for tap in range(-state.depth, 0)]
-        for place, x in enumerate(ages):
-            places[Argument(x)] = Row(target.sliced([place]), 0)
-        old.extend(ages)
-        new.extend([*ages[1:], value])
-    for x, outer in zip(inputs, shared, strict=True):
-        if x in sizing:
-            constants[x] = Constant(np.asarray(known_integer(outer), x.dtype))
-        else:
-            rows[x] = Row(steps.view(outer), 0)
-    returned.extend(inner.outputs[len(news) : len(news) + op.collected])
-    results.extend(Row.of(target) for target in of_collected)
-    if op.until:
-        condition = steps.temporary("bool", ())
-        returned.append(inner.outputs[-1])
-        results.append(Row(condition, 0))
-
-    body = _planned(clone_replace([*returned, *new], constants), old, rows, places)
-    places.update(zip(body.results, results, strict=True))
-    memory = steps.temporary("uint8", (body.arena,))
+    condition = steps.temporary("bool", ()) if op.until else None
+    body = _Body(steps, op, node, targets, condition)
+    built = body.planned()
+    memory = steps.temporary("uint8", (built.arena,))
     failure = steps.temporary("int64", (3,))
-    flat = _Flat(body, memory, places)
+    flat = _Flat(built, memory, body.places)
     arguments: list[int | View | KernelSpec] = [0] * HEADER
-    arguments[ITERATIONS], arguments[STEPS], arguments[MOVES] = count, len(body.steps), len(flat.moves)
+    arguments[ITERATIONS], arguments[STEPS], arguments[MOVES] = count, len(built.steps), len(flat.moves)
     arguments[FAILURE] = failure
-    if ran is not None:
-        arguments[UNTIL], arguments[RAN] = condition, ran
-    first = HEADER + STEP_ROW * len(body.steps) + MOVE_ROW * len(flat.moves)
-    for step, begin in zip(body.steps, flat.begins, strict=True):
+    if condition is not None:
+        arguments[UNTIL], arguments[RAN] = condition, targets[-1]
+    first = HEADER + STEP_ROW * len(built.steps) + MOVE_ROW * len(flat.moves)
+    for step, begin in zip(built.steps, flat.begins, strict=True):
         arguments += [step.spec, first + begin, step.tasks]
     for word, distance in flat.moves:
         arguments += [first + word, distance]
-    touched = [steps.view(x) for x in node.inputs[1:]]
-    diagnose, views = _diagnosis(op, body.steps, flat, count)
+    diagnose, views = _diagnosis(op, built.steps, flat, count)
     steps.step(
         KernelSpec.of("scan:loop"),
         node,
-        reads=[*touched, *of_states],
-        writes=[*targets, memory, failure, *([condition] if op.until else [])],
+        reads=[*(steps.view(x) for x in node.inputs[1:]), *targets],
+        writes=[*targets, memory, failure, *([] if condition is None else [condition])],
         arguments=[*arguments, *flat.arguments],
         tasks=1,
-        scratch=max((step.scratch for step in body.steps), default=0),
+        scratch=max((step.scratch for step in built.steps), default=0),
         diagnosis=(diagnose, (failure, *views)),
-        flops=count * sum(step.flops for step in body.steps),
+        flops=count * sum(step.flops for step in built.steps),
     )
 
 
-def _planned(
-    outputs: Sequence[Variable],
-    old: Sequence[Variable],
-    rows: Mapping[Variable, Row],
-    places: Mapping[Buffer, Row],
-) -> Built:
-    """Plan the program of one iteration: it returns values, and writes new ones over the old."""
-    types = {x: TensorType(x.dtype, row.base.shape) for x, row in rows.items()}
-    for x in old:
-        types[x] = TensorType(x.dtype, places[Argument(x)].base.shape)
-    graph = Shapes(outputs).specialize(types, {})
-    views = {
-        stand_in: View(row, row.base.dtype, row.base.shape, row.base.strides)
-        for stand_in, x in graph.sources.items()
-        if (row := rows.get(x)) is not None
-    }
-    shapes = {x: shape for x in old if None not in (shape := types[x].shape)}
-    return build(graph, len(outputs) - len(old), old, shapes, views)
+def _begin(steps: Steps, op: Scan, node: Apply, targets: Sequence[View]) -> None:
+    """Copy the initial values of states to their places, and fill with zeros what may never be reached."""
+    _, _, initials, _ = op.parts(node.inputs)
+    for state, initial, target in zip(op.states, initials, targets, strict=False):
+        steps.copy(steps.view(initial), target.sliced([slice(state.depth)]), node)
+        if op.until and state.kept:
+            fill(steps, "0", target.sliced([slice(state.depth, None)]), node)
+    if op.until:
+        for target in targets[len(op.states) :]:
+            fill(steps, "0", target, node)
+
+
+class _Body:
+    """The program of an iteration: what it computes, and where what it reads and writes lies.
+
+    Attributes
+    ----------
+    places : dict of Buffer to Row
+        Where the results of its plan lie, and the values that it writes over.
+    """
+
+    def __init__(
+        self, steps: Steps, op: Scan, node: Apply, targets: Sequence[View], condition: View | None
+    ) -> None:
+        inner = _native_body(op)
+        assert inner is not None
+        _, sequences, _, shared = op.parts(node.inputs)
+        inputs, outputs = iter(inner.inputs), iter(inner.outputs)
+        self.places: dict[Buffer, Row] = {}
+        self._rows = {next(inputs): Row.of(steps.view(sequence)) for sequence in sequences}
+        self._returned: list[tuple[Variable, Row]] = []
+        self._updated: list[tuple[Variable, Variable]] = []
+        self._constants: dict[Variable, Variable] = {}
+        for state, target in zip(op.states, targets, strict=False):
+            self._add_state(state, target, [next(inputs) for _ in state.taps], next(outputs))
+        collected = targets[len(op.states) : len(op.states) + op.collected]
+        self._returned.extend((next(outputs), Row.of(target)) for target in collected)
+        if condition is not None:
+            self._returned.append((next(outputs), Row(condition, 0)))
+        first = len(op.inner.inputs) - len(shared)
+        for x, own, outer in zip(inputs, op.inner.inputs[first:], shared, strict=True):
+            if own in op.inner.sizing:
+                self._constants[x] = Constant(np.asarray(known_integer(outer), x.dtype))
+            else:
+                self._rows[x] = Row(steps.view(outer), 0)
+
+    def _add_state(self, state: State, target: View, values: Sequence[Variable], new: Variable) -> None:
+        if state.kept:
+            for tap, x in zip(state.taps, values, strict=True):
+                self._rows[x] = Row.of(target.sliced([slice(state.depth + tap, None)]))
+            self._returned.append((new, Row.of(target.sliced([slice(state.depth, None)]))))
+            return
+        # The last values move up by one in each iteration, as variables do that are updated.
+        at, row = dict(zip(state.taps, values, strict=True)), TensorType(target.dtype, target.shape[1:])
+        ages = [at[tap] if tap in at else Variable(row) for tap in range(-state.depth, 0)]
+        self.places.update((Argument(x), Row(target.sliced([i]), 0)) for i, x in enumerate(ages))
+        self._updated.extend(zip(ages, [*ages[1:], new], strict=True))
+
+    def planned(self) -> Built:
+        """Plan the program: it returns values, and writes new ones over old ones."""
+        old = [x for x, _ in self._updated]
+        outputs = [*(x for x, _ in self._returned), *(new for _, new in self._updated)]
+        shapes = {x: self.places[Argument(x)].base.shape for x in old}
+        types = {x: TensorType(x.dtype, shape) for x, shape in shapes.items()}
+        types.update((x, TensorType(x.dtype, row.base.shape)) for x, row in self._rows.items())
+        graph = Shapes(clone_replace(outputs, self._constants)).specialize(types, {})
+        views = {
+            stand_in: View(row, row.base.dtype, row.base.shape, row.base.strides)
+            for stand_in, x in graph.sources.items()
+            if (row := self._rows.get(x)) is not None
+        }
+        built = build(graph, len(self._returned), old, shapes, views)
+        self.places.update(zip(built.results, (row for _, row in self._returned), strict=True))
+        return built
 
 
 class _Flat:

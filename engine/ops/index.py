@@ -228,8 +228,7 @@ class Subtensor(Indexing):
     ) -> Sequence[Variable | None]:
         (gradient,) = gradients
         array, *index = inputs
-        picks_once = Entry.ARRAY not in self.pattern
-        scattered = IncSubtensor(self.pattern, picks_once)(zeros_like(array), gradient, *index)
+        scattered = IncSubtensor(self.pattern, set_instead_of_inc=False)(zeros_like(array), gradient, *index)
         return [scattered, *(None for _ in index)]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:

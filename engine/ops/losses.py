@@ -9,6 +9,8 @@ from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.dot import batched_dot, dot, tensordot
 from arignote.engine.ops.elementwise import cast, eq, gt, log, mul, softplus, switch
 from arignote.engine.ops.index import getitem
+from arignote.engine.ops.join import concatenate
+from arignote.engine.ops.order import unique
 from arignote.engine.ops.reduce import argmax, max, sum
 from arignote.engine.ops.shape import arange, dimshuffle, extents, flatten, reshape
 from arignote.engine.ops.softmax import logsoftmax, softmax
@@ -271,9 +273,6 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Variable]:
     [array([[1, 0],
            [1, 1]]), array([0, 2])]
     """
-    from arignote.engine.ops.join import concatenate
-    from arignote.engine.ops.order import unique
-
     actual, pred = as_variable(actual), as_variable(pred)
     if actual.ndim != 1 or pred.ndim != 1:
         raise ShapeError("confusion_matrix", expected="two vectors", actual=f"{actual.type} and {pred.type}")

@@ -15,7 +15,7 @@ from arignote.engine.ops.index import getitem, inc_subtensor
 from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.reduce import accumulator_dtype, max
 from arignote.engine.ops.shape import SpecifyShape, arange, dimshuffle, extents, flatten, one_axis, zeros
-from arignote.engine.types import TensorType
+from arignote.engine.types import TensorType, upcast
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Unique(Op):
 
 @dataclass(frozen=True)
 class SearchSorted(Op):
-    """Where values would be inserted into a sorted vector; inputs: the vector, the values."""
+    """Where values would be inserted into a sorted vector; inputs: the vector, the values, of one dtype."""
 
     side: Literal["left", "right"]
 
@@ -447,4 +447,8 @@ def searchsorted(x: Any, v: Any, side: Literal["left", "right"] = "left", sorter
         raise ShapeError("searchsorted: argument `x`", expected="a vector", actual=str(line.type))
     if side not in ("left", "right"):
         raise InputError("searchsorted: argument `side`", expected="'left' or 'right'", actual=repr(side))
-    return SearchSorted(side)(line if sorter is None else getitem(line, as_variable(sorter)), v)
+    if sorter is not None:
+        line = getitem(line, as_variable(sorter))
+    values = as_variable(v)
+    common = upcast(line.dtype, values.dtype)
+    return SearchSorted(side)(cast(line, common), cast(values, common))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,7 +44,7 @@ class Reduction(Op):
             return (np.asarray(self.ufunc.reduce(arrays[0], axis=self.axes, dtype=arrays[0].dtype)),)
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return type(self)(tuple(axis + 1 for axis in self.axes)).apply(*inputs)
+        return replace(self, axes=tuple(axis + 1 for axis in self.axes)).apply(*inputs)
 
     def spread(self, reduced: Variable, like: Variable) -> Variable:
         """Give what was reduced its axes back, with extent 1."""
@@ -73,9 +73,6 @@ class Prod(Reduction):
 
     ufunc = np.multiply
     step = "x * y"
-
-    def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        return Prod(tuple(axis + 1 for axis in self.axes), self.no_zeros_in_input).apply(*inputs)
 
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]

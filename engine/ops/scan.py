@@ -10,14 +10,11 @@ import numpy as np
 
 from arignote.engine.batching import batch_extent, spread
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
-from arignote.engine.graph import Op, Variable, ancestors, clone_replace, known_integer
+from arignote.engine.graph import Op, Variable, clone_replace, known_integer
 from arignote.engine.inner import InnerGraph
-from arignote.engine.ops.elementwise import cast, minimum
-from arignote.engine.ops.index import set_subtensor
-from arignote.engine.ops.shape import Alloc, SpecifyShape, dimshuffle, extents, zeros, zeros_like
+from arignote.engine.ops.shape import SpecifyShape, dimshuffle
 from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
-from arignote.engine.undefined import UndefinedGradient
 
 Each = TypeVar("Each")
 
@@ -243,7 +240,9 @@ class Scan(Op):
     def vjp(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
-        return _Backward(self, inputs, outputs, gradients).gradients()
+        from arignote.engine.ops.scan_gradient import Backward
+
+        return Backward(self, inputs, outputs, gradients).gradients()
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
         return _over_batch(self, inputs, is_batched)
@@ -298,170 +297,3 @@ def promised(news: Sequence[Variable], initials: Sequence[Variable]) -> list[Var
             promise = SpecifyShape(f"scan: the new value of state {place}", "the initial value", shape)
             result[place] = promise(new)
     return result
-
-
-class _Backward:
-    """The gradient of a loop: a loop over its steps in reverse, each computed anew from the kept states.
-
-    What a step adds to the gradient of the value that a state had `tap` steps before is itself a state of
-    the loop in reverse, read at that tap: there, that earlier step comes as many steps later.
-    """
-
-    def __init__(
-        self,
-        op: Scan,
-        inputs: Sequence[Variable],
-        outputs: Sequence[Variable],
-        gradients: Sequence[Variable | None],
-    ) -> None:
-        self.op, self.outputs = op, outputs
-        self.count, self.sequences, self.initials, self.shared = op.parts(inputs)
-        if any(not state.kept for state in op.states):
-            raise AssertionError("a loop is differentiated before its states are dropped")
-        self.state_gradients = gradients[: len(op.states)]
-        self.collected_gradients = gradients[len(op.states) : len(op.states) + op.collected]
-        self.ran = outputs[-1] if op.until else self.count
-        self.steps = self.ran if op.truncate < 0 else minimum(self.ran, op.truncate)
-        self.first = self.ran - self.steps
-        #: Whether the steps of the loop in reverse are all steps that were asked for.
-        self.is_whole = op.truncate < 0 and not op.until
-        # The step computed anew: its inputs, and the variables that the gradients of its outputs are.
-        self.given = [Variable(x.type, name=x.name) for x in op.inner.inputs]
-        self.results = op.inner.on(self.given)
-        first, last = op.sequences, op.sequences + op.taps
-        self.rows, self.values = self.given[:first], self.given[first:last]
-        self.common = self.given[last:]
-
-    def gradients(self) -> list[Variable | None]:
-        """Return the gradients with respect to the inputs of the loop."""
-        op = self.op
-        seeds = {
-            place: Variable(self.results[place].type)
-            for place, gradient in enumerate([*self.state_gradients, *self.collected_gradients])
-            if gradient is not None
-        }
-        carried: dict[int, Variable] = {}  # the place of a tap: what later steps add there
-        while True:
-            local = self._local(seeds, carried)
-            found = {place for place, x in enumerate(self.values) if x in local} - set(carried)
-            if not found:
-                break
-            carried.update({place: Variable(self.values[place].type) for place in found})
-        lost = {x: gradient for x, gradient in local.items() if isinstance(gradient, UndefinedGradient)}
-        undefined = next((lost[x] for x in self.values if x in lost), None)
-        if undefined is not None:  # then those of all earlier steps are
-            return [None, *(undefined for _ in (*self.sequences, *self.initials, *self.shared))]
-        local = {x: gradient for x, gradient in local.items() if x not in lost}
-        carried = dict(sorted(carried.items()))
-
-        depths = [state.depth for state in op.states]
-        buffers = self.outputs[: len(op.states)]
-        pairs = [(x, self._rows(sequence)) for x, sequence in zip(self.rows, self.sequences, strict=True)]
-        for x, (buffer, state, tap) in zip(self.values, op.per_tap(buffers), strict=True):
-            pairs.append((x, self._values(buffer, state.depth + tap)))
-        for place, x in seeds.items():
-            if place < len(depths):
-                pairs.append((x, self._values(self.state_gradients[place], depths[place])))
-            else:
-                pairs.append((x, self._rows(self.collected_gradients[place - len(depths)])))
-        taps = list(op.per_tap(self.initials))
-        summed = [place for place, x in enumerate(self.common) if x in local]
-        differentiated = [place for place, x in enumerate(self.rows) if x in local]
-        sums = [Variable(self.common[place].type) for place in summed]
-        step = [
-            *(cast(local[self.values[place]], x.dtype) for place, x in carried.items()),
-            *(x + cast(local[self.common[place]], x.dtype) for place, x in zip(summed, sums, strict=True)),
-            *(cast(local[self.rows[place]], self.rows[place].dtype) for place in differentiated),
-        ]
-        # The new values of the states need not be computed again: they are kept.
-        kept = {
-            new: Variable(new.type)
-            for new in dict.fromkeys(self.results[: len(op.states)])
-            if new.owner is not None
-        }
-        used = set(ancestors(step)) & set(kept)
-        step = clone_replace(step, {new: kept[new] for new in used})
-        for place, new in enumerate(self.results[: len(op.states)]):
-            if new in used:
-                used.remove(new)
-                pairs.append((kept[new], self._values(buffers[place], depths[place])))
-
-        states = [State((taps[place][2],)) for place in carried] + [State((-1,)) for _ in summed]
-        initials = [
-            Alloc()(np.zeros((), x.dtype), -taps[place][2], *extents(taps[place][0])[1:])
-            for place, x in carried.items()
-        ]
-        initials += [
-            zeros_like(self.shared[place]).dimshuffle("x", *range(self.shared[place].ndim))
-            for place in summed
-        ]
-        given = [*(x for x, _ in pairs), *carried.values(), *sums, *self.common]
-        backward = Scan(
-            InnerGraph(given, promised(step, initials)),
-            len(pairs),
-            tuple(states),
-            name=f"gradient of {op.name}".strip() if op.name else "gradient",
-        )
-        results = backward.apply(self.steps, *(sequence for _, sequence in pairs), *initials, *self.shared)
-
-        by_tap = dict(zip(carried, results, strict=False))
-        of_initials = self._of_initials(by_tap)
-        of_shared: list[Variable | None] = [lost.get(x) for x in self.common]
-        for place, total in zip(summed, results[len(carried) :], strict=False):
-            of_shared[place] = total[-1]
-        of_sequences: list[Variable | None] = [lost.get(x) for x in self.rows]
-        for place, rows in zip(differentiated, results[len(states) :], strict=True):
-            of_sequences[place] = self._whole(rows[::-1], self.sequences[place])
-        return [None, *of_sequences, *of_initials, *of_shared]
-
-    def _local(self, seeds: dict[int, Variable], carried: dict[int, Variable]) -> dict[Variable, Variable]:
-        """Return the gradients of a step with respect to its inputs, from those of its outputs."""
-        from arignote.engine.grad import pull_back
-
-        totals: dict[Variable, Variable] = {}
-        terms = [(self.results[place], gradient) for place, gradient in seeds.items()]
-        places = self.op.per_tap(range(len(self.op.states)))
-        for number, (place, _, _) in enumerate(places):
-            if number in carried:
-                terms.append((self.results[place], carried[number]))
-        for result, term in terms:
-            totals[result] = totals[result] + term if result in totals else term
-        wrt = [x for x in self.given if x.type.is_float]
-        found = pull_back(totals, wrt)
-        return {x: found[x] for x in wrt if x in found}
-
-    def _values(self, buffer: Variable | None, shift: int) -> Variable:
-        """Return the rows of a state's values for the steps, moved on by `shift`, the last one first."""
-        assert buffer is not None
-        return buffer[self.first + shift : self.ran + shift][::-1]
-
-    def _rows(self, sequence: Variable | None) -> Variable:
-        """Return the rows of a sequence that belong to the steps, the last one first."""
-        assert sequence is not None
-        return sequence[::-1] if self.is_whole else sequence[self.first : self.ran][::-1]
-
-    def _whole(self, rows: Variable, sequence: Variable) -> Variable:
-        """Return the gradient of a sequence from that of the rows that belong to the steps."""
-        if self.is_whole:
-            return rows
-        return set_subtensor(zeros_like(sequence, rows.dtype)[self.first : self.ran], rows)
-
-    def _of_initials(self, by_tap: dict[int, Variable]) -> list[Variable | None]:
-        """Return the gradients of the initial values: those of the first steps add up to them."""
-        result: list[Variable | None] = []
-        number = 0
-        for initial, state, gradient in zip(self.initials, self.op.states, self.state_gradients, strict=True):
-            total = None if gradient is None else gradient[: state.depth]
-            for tap in state.taps:
-                if number in by_tap:
-                    rows = by_tap[number]
-                    if self.op.truncate >= 0:  # steps that the gradient is not followed to add nothing
-                        longer = [self.ran - tap, *extents(rows)[1:]]
-                        rows = set_subtensor(zeros(longer, rows.dtype)[: self.steps - tap], rows)
-                    rows = rows[tap:][::-1]
-                    if -tap != state.depth:
-                        rows = set_subtensor(zeros_like(initial, rows.dtype)[state.depth + tap :], rows)
-                    total = rows if total is None else total + rows
-                number += 1
-            result.append(total)
-        return result

@@ -8,6 +8,7 @@ from typing import Any
 
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable, as_variable
+from arignote.engine.ops.dot import dot
 from arignote.engine.ops.elementwise import (
     abs_,
     cast,
@@ -171,8 +172,6 @@ def cov(
     array([[ 1., -1.],
            [-1.,  1.]])
     """
-    from arignote.engine.ops.dot import dot
-
     if fweights is not None or aweights is not None:
         raise DTypeError("cov: arguments `fweights` and `aweights`", expected="None")
     rows = [_variables_in_rows(each, rowvar) for each in (m, y) if each is not None]

@@ -159,7 +159,7 @@ def _index_pieces(op: Indexing, inputs: Sequence[Variable]) -> list[str | Variab
                 result.extend(([":"] if place else []) + ([part] if part is not None else []))
         else:
             result.append({None: "None", Ellipsis: "..."}.get(entry, entry))
-    return result
+    return result or ["..."]
 
 
 def separated(node: Apply) -> list[str | Variable]:

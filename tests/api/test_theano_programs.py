@@ -307,6 +307,92 @@ def test_the_functions_of_the_tutorial(run):
     assert "x" in ran["text"]
 
 
+BOLTZMANN_MACHINE = """
+import numpy
+import theano
+import theano.tensor as T
+from theano.tensor.shared_randomstreams import RandomStreams
+
+class RBM(object):
+    def __init__(self, input=None, n_visible=6, n_hidden=4, numpy_rng=None, theano_rng=None):
+        self.W = theano.shared(numpy_rng.uniform(-1, 1, (n_visible, n_hidden)), name='W', borrow=True)
+        self.hbias = theano.shared(numpy.zeros(n_hidden), name='hbias', borrow=True)
+        self.vbias = theano.shared(numpy.zeros(n_visible), name='vbias', borrow=True)
+        self.input = input
+        if not input:
+            self.input = T.matrix('input')
+        self.theano_rng = theano_rng
+        self.params = [self.W, self.hbias, self.vbias]
+
+    def free_energy(self, v_sample):
+        wx_b = T.dot(v_sample, self.W) + self.hbias
+        return -T.sum(T.log(1 + T.exp(wx_b)), axis=1) - T.dot(v_sample, self.vbias)
+
+    def sample_h_given_v(self, v0_sample):
+        h1_mean = T.nnet.sigmoid(T.dot(v0_sample, self.W) + self.hbias)
+        h1_sample = self.theano_rng.binomial(size=h1_mean.shape, n=1, p=h1_mean, dtype=theano.config.floatX)
+        return [h1_mean, h1_sample]
+
+    def sample_v_given_h(self, h0_sample):
+        v1_mean = T.nnet.sigmoid(T.dot(h0_sample, self.W.T) + self.vbias)
+        v1_sample = self.theano_rng.binomial(size=v1_mean.shape, n=1, p=v1_mean, dtype=theano.config.floatX)
+        return [v1_mean, v1_sample]
+
+    def gibbs_hvh(self, h0_sample):
+        v1_mean, v1_sample = self.sample_v_given_h(h0_sample)
+        h1_mean, h1_sample = self.sample_h_given_v(v1_sample)
+        return [v1_mean, v1_sample, h1_mean, h1_sample]
+
+    def get_cost_updates(self, lr=0.1, persistent=None, k=1):
+        ph_mean, ph_sample = self.sample_h_given_v(self.input)
+        chain_start = persistent if persistent else ph_sample
+        ([nv_means, nv_samples, nh_means, nh_samples], updates) = theano.scan(
+            self.gibbs_hvh, outputs_info=[None, None, None, chain_start], n_steps=k, name='gibbs_hvh')
+        chain_end = nv_samples[-1]
+        cost = T.mean(self.free_energy(self.input)) - T.mean(self.free_energy(chain_end))
+        gparams = T.grad(cost, self.params, consider_constant=[chain_end])
+        for gparam, param in zip(gparams, self.params):
+            updates[param] = param - gparam * T.cast(lr, dtype=theano.config.floatX)
+        if persistent:
+            updates[persistent] = nh_samples[-1]
+        return cost, chain_end, updates
+
+rng = numpy.random.RandomState(123)
+theano_rng = RandomStreams(rng.randint(2 ** 30))
+index, x = T.lscalar(), T.matrix('x')
+train_set_x = theano.shared(data, borrow=True)
+persistent_chain = theano.shared(numpy.zeros((10, 4), dtype=theano.config.floatX), borrow=True)
+rbm = RBM(input=x, numpy_rng=rng, theano_rng=theano_rng)
+cost, chain_end, updates = rbm.get_cost_updates(lr=0.2, persistent=persistent_chain, k=3)
+train_rbm = theano.function([index], [cost, chain_end], updates=updates, name='train_rbm',
+                            givens={x: train_set_x[index * 10: (index + 1) * 10]})
+steps = []
+for i in range(4):
+    before = [param.get_value() for param in rbm.params]
+    steps.append((before, train_rbm(i % 2), [param.get_value() for param in rbm.params]))
+"""
+
+
+def test_a_boltzmann_machine(run):
+    data = (np.random.default_rng(4).random((20, 6)) < 0.4).astype("float64")
+    chains = []
+    for step, (before, (cost, chain), after) in enumerate(run(BOLTZMANN_MACHINE, data=data)["steps"]):
+        w, hidden, visible = before
+        x = data[step % 2 * 10 : step % 2 * 10 + 10]
+        assert set(np.unique(chain)) <= {0.0, 1.0}
+        chains.append(chain)
+
+        def free_energy(v, w=w, hidden=hidden, visible=visible):
+            return -np.log1p(np.exp(v @ w + hidden)).sum(1) - v @ visible
+
+        np.testing.assert_allclose(cost, free_energy(x).mean() - free_energy(chain).mean(), atol=1e-12)
+        h_x, h_chain = (1 / (1 + np.exp(-(v @ w + hidden))) for v in (x, chain))
+        slopes = [(chain.T @ h_chain - x.T @ h_x) / 10, (h_chain - h_x).mean(0), (chain - x).mean(0)]
+        for old, slope, new in zip(before, slopes, after, strict=True):
+            np.testing.assert_allclose(new, old - 0.2 * slope, rtol=0, atol=1e-12)
+    assert len({chain.tobytes() for chain in chains}) == 4
+
+
 STREAMS = """
 import theano
 import theano.tensor as T

@@ -249,6 +249,15 @@ def test_convolutions_and_gradients_of_open_extents(compute, name):
         check(compute, size, (0, 2), "float32", host(), promised=False)
 
 
+def test_convolutions_that_differ_in_padding_share_kernels():
+    g = NAMED["dilated and strided"]
+    other = replace(g, rows=replace(g.rows, low=g.rows.low + 2 * g.rows.stride, high=5))
+    for plan in (Correlation, FilterGradient):
+        options = (False,) if plan is Correlation else ()
+        built = {plan("float32", host(), each, *options, promised=False).built for each in (g, other)}
+        assert len(built) == 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_convolutions_and_gradients(compute, seed):
     dtype, promised = ("float32", "float64")[seed % 2], seed < 2

@@ -63,20 +63,34 @@ def test_kernel_that_fails_in_a_helper_is_left_to_this_process(own_cache):
         pytest.param("print('not what is expected')", sys.executable, id="another program"),
         pytest.param(helpers._PROGRAM, "/nonexistent/python", id="no interpreter"),
         pytest.param(helpers._PROGRAM, None, id="an interpreter of unknown name"),
+        pytest.param("import time; time.sleep(600)", sys.executable, id="a helper that never begins"),
+        pytest.param(FAINT + "import time; time.sleep(600)", sys.executable, id="a helper that is stuck"),
     ],
 )
 def test_all_kernels_are_built_without_helpers_too(program, executable, own_cache, monkeypatch):
     monkeypatch.setattr(helpers, "_PROGRAM", program)
+    monkeypatch.setattr(helpers, "PATIENCE", 0.1)
     monkeypatch.setattr(sys, "executable", executable)
 
     def build(spec):
         for thread in threading.enumerate():  # let the helper have its share first
             if thread.name == "arignote-helper":
-                thread.join(timeout=120)
+                thread.join(timeout=0.5)
         return spec.text.encode()
 
     built = dict(helpers.build_all(SPECS, build, 1, objects.machine_digest()))
     assert built == {spec: spec.text.encode() for spec in SPECS}
+
+
+def test_program_with_python_inside_is_not_started(own_cache, monkeypatch, tmp_path):
+    started = tmp_path / "started"
+    program = tmp_path / "frozen"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    built = dict(helpers.build_all(SPECS, lambda spec: b"here", 1, objects.machine_digest()))
+    assert built == dict.fromkeys(SPECS, b"here")
+    assert not started.exists()
 
 
 def test_thread_that_cannot_be_started_is_done_without(own_cache, monkeypatch):

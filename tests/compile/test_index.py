@@ -190,3 +190,35 @@ def test_vectors_of_extents_do_not_cut_the_program():
         assert [r.shape for r in results] == [(3, 4), (2, 3, count), (2, 12), (1, 1), (3 * count, 4)]
         assert results[3].tolist() == [[4]]
     assert not split(outputs, [], None)  # into stages
+
+
+def test_increments_of_one_sum_are_made_in_place():
+    x, w = T.dmatrix("x"), T.dmatrix("w")
+    cost = sum((T.tanh(x[i]) * w[i]).sum() for i in range(6)) + (x * w).sum()
+    f = function([x, w], grad(cost, x), profile=True)
+    a, b = np.random.default_rng(0).standard_normal((2, 6, 3))
+    np.testing.assert_allclose(f(a, b), b * (1 - np.tanh(a) ** 2) + b, rtol=1e-13)
+    # Each row is computed by a loop and added by another; only the sum is copied, to be returned.
+    assert sorted(kernels(f, a, b)) == ["IncSubtensor"] * 7 + ["Mul"] * 7
+
+
+def test_what_is_needed_elsewhere_is_not_written_over():
+    x, i = T.dvector("x"), T.lvector("i")
+    y = T.exp(x)
+    outputs = [
+        T.set_subtensor(y[i], 0.0) + 1,
+        T.inc_subtensor(y[1:], y[:-1]),
+        y * 2,
+        T.inc_subtensor(x[1:], x[:-1]),
+    ]
+    f = function([x, i], outputs)
+    a = np.array([0.0, 1, 2])
+    e = np.exp(a)
+    for _ in range(2):
+        results = f(a, [1])
+        shifted = np.add(e, [0, *e[:-1]])
+        expected = [e * [1, 0, 1] + 1, shifted, e * 2, np.add(a, [0, 0, 1])]
+        for result, wanted in zip(results, expected, strict=True):
+            np.testing.assert_allclose(result, wanted, rtol=1e-15)
+    alone = function([x], T.inc_subtensor(T.exp(x)[1:], T.exp(x)[:-1]))
+    np.testing.assert_allclose(alone(a), shifted, rtol=1e-15)

@@ -234,3 +234,14 @@ def test_shared_variables_are_found():
     w = shared(np.ones(2), "w")
     assert w in graph_inputs([w * 2.0])
     assert function([], w * 2.0)().tolist() == [2.0, 2.0]
+
+
+def test_a_variable_is_true_but_a_comparison_is_not_known():
+    x = T.dscalar("x")
+    assert x
+    assert x * 0
+    assert shared(0.0)
+    with pytest.raises(DTypeError, match="no truth value"):
+        bool(x > 0)
+    with pytest.raises(DTypeError, match="no truth value"):
+        0 < x < 1  # noqa: B015 - the comparison is what fails

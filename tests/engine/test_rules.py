@@ -31,9 +31,11 @@ b = TensorType("float64", ())("b")
 q = TensorType("float64", (None, None))("q")
 i = TensorType("int64", (None,))("i")
 u = TensorType("uint8", (None,))("u")
+j = TensorType("int64", (None,))("j")
 p = T.nnet.softmax(m)
 s = T.nnet.sigmoid(x)
 z = np.zeros(1)
+zeros = T.zeros_like(m)
 
 # rule, expression, its text before and after; None where the rule must leave it alone
 ROWS = [
@@ -60,6 +62,54 @@ ROWS = [
         "a",
     ),
     ("element_of_join", T.join(0, x, T.stack([a]))[1], "join[axis=0](x, a)[1]", None),
+    ("whole_part", x[:], "x[...]", "x"),
+    ("whole_part", x[1:], "x[1:]", None),
+    ("whole_part_that_is_set", T.set_subtensor(x[:], y), "set_subtensor(x[...], y)", "y"),
+    ("whole_part_that_is_set", T.inc_subtensor(x[:], y), "inc_subtensor(x[...], y)", None),
+    (
+        "part_that_was_set",
+        T.set_subtensor(m[::-1], n)[::-1],
+        "set_subtensor(m[::-1], n)[::-1]",
+        "n",
+    ),
+    (
+        "part_that_was_set",
+        T.inc_subtensor(T.zeros_like(m)[::-1], n)[::-1],
+        "inc_subtensor(alloc(0.0, shapeof[axis=0](m), shapeof[axis=1](m))[::-1], n)[::-1]",
+        "n",
+    ),
+    ("part_that_was_set", T.inc_subtensor(m[::-1], n)[::-1], "inc_subtensor(m[::-1], n)[::-1]", None),
+    ("part_that_was_set", T.set_subtensor(m[::-1], n)[:2], "set_subtensor(m[::-1], n)[:2]", None),
+    (
+        "part_that_was_set",
+        T.set_subtensor(x[j], y)[j],
+        "set_subtensor(x[j], y)[j]",
+        None,
+    ),
+    (
+        "sum_with_scattered",
+        m + T.inc_subtensor(zeros[::-1], n),
+        "(m + inc_subtensor(alloc(0.0, shapeof[axis=0](m), shapeof[axis=1](m))[::-1], n))",
+        "inc_subtensor(m[::-1], n)",
+    ),
+    (
+        "sum_with_scattered",
+        T.inc_subtensor(zeros[1], p[0]) + m,
+        "(inc_subtensor(alloc(0.0, shapeof[axis=0](m), shapeof[axis=1](m))[1], softmax(m)[0]) + m)",
+        "inc_subtensor(m[1], softmax(m)[0])",
+    ),
+    (
+        "sum_with_scattered",
+        x + T.set_subtensor(T.zeros_like(x)[j], y),
+        "(x + set_subtensor(alloc(0.0, shapeof[axis=0](x))[j], y))",
+        None,
+    ),
+    (
+        "sum_with_scattered",
+        r + T.inc_subtensor(zeros[::-1], n),
+        "(r + inc_subtensor(alloc(0.0, shapeof[axis=0](m), shapeof[axis=1](m))[::-1], n))",
+        None,
+    ),
     ("dimshuffle_of_dimshuffle", m.T.T, "dimshuffle[pattern=(1, 0)](dimshuffle[pattern=(1, 0)](m))", "m"),
     (
         "dimshuffle_of_dimshuffle",
@@ -292,6 +342,7 @@ MATRIX = np.array([[0.1, -2.0, 3.0], [1.0, 1.5, -0.0]])
 VALUES = {
     x: VECTOR, y: np.array([1.0, 2.0, -1.0, 0.0]), m: MATRIX, n: MATRIX[::-1], k: MATRIX, r: MATRIX[:1],
     a: np.array(0.7), b: np.array(-0.2), q: MATRIX.reshape(3, 2), i: np.array([1, 0]), u: np.array([3, 0], "uint8"),
+    j: np.array([0, 2, 0, 1]),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from arignote.engine.names import hints
 from arignote.engine.ops import (
+    batch_normalization,
     binary_crossentropy,
     categorical_crossentropy,
     causal_conv1d,
@@ -34,10 +35,11 @@ from arignote.engine.ops import (
     ultra_fast_sigmoid,
 )
 
-from . import abstract_conv, bn, conv, neighbours
+from . import abstract_conv, bn, conv, neighbours, nnet
 
 __all__ = [
     "abstract_conv",
+    "batch_normalization",
     "binary_crossentropy",
     "bn",
     "categorical_crossentropy",
@@ -60,6 +62,7 @@ __all__ = [
     "local_response_normalization",
     "logsoftmax",
     "neighbours",
+    "nnet",
     "relu",
     "selu",
     "separable_conv2d",

@@ -32,7 +32,7 @@ def _of_scipy(name: str) -> Callable[..., Any]:
 
 def _gammaln(x: Any) -> Any:
     """Return log(abs(gamma(x))), which grows without bound on both sides, as libm has it."""
-    return np.where(np.isneginf(x), np.inf, FUNCTIONS["_gammaln"](x))
+    return np.where(np.isneginf(x), np.inf, _of_scipy("gammaln")(x))
 
 
 def _modular_power(x: Any, y: Any) -> Any:
@@ -52,7 +52,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
         )
     },
     **{name: _of_scipy(name) for name in ("erf", "erfc", "erfcinv", "erfinv", "gamma", "polygamma")},
-    "_gammaln": _of_scipy("gammaln"),
     "gammaln": _gammaln,
     "modular_power": _modular_power,
 }  # fmt: skip
@@ -122,14 +121,12 @@ class Elementwise(Op):
         values : sequence of int
         dtype : str
             The result's, to which it wraps.
-
-        Raises
-        ------
-        ZeroDivisionError
-            Where NumPy's arrays would hold 0.
         """
         operands = dict(zip(OPERANDS, values, strict=False))
-        result = int(eval(_compiled(self.formula), {"__builtins__": {}, **FUNCTIONS}, operands))
+        try:
+            result = int(eval(_compiled(self.formula), {"__builtins__": {}, **FUNCTIONS}, operands))
+        except ZeroDivisionError:  # as in arrays
+            return 0
         bits = 8 * np.dtype(dtype).itemsize
         sign = 0 if dtype.startswith("uint") else 1 << (bits - 1)
         return (result + sign) % (1 << bits) - sign
