@@ -42,6 +42,7 @@ from arignote.engine.graph import (
     walk,
 )
 from arignote.engine.ops.elementwise import cast
+from arignote.engine.pickling import NodesFirst
 from arignote.engine.rewrite import Rule
 from arignote.engine.shared import SharedVariable, conform
 from arignote.engine.structure import FunctionGraph
@@ -133,8 +134,7 @@ class Function:
             for key, value in self.__dict__.items()
             if key not in ("_dtypes", "_lock", "_call", "_natives", "_written", "_rules")
         }
-        # The nodes come first, each behind those it needs, so that pickle descends into no chain of them.
-        return {"nodes": walk([*self._outputs, *(new for _, new in self._updates)]), **kept}
+        return {"nodes": NodesFirst(walk([*self._outputs, *(new for _, new in self._updates)])), **kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state["nodes"]

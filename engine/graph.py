@@ -120,7 +120,16 @@ class Variable(TensorOperators):
         return self._compiled
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_compiled": None}
+        from arignote.engine.pickling import NodesFirst, is_in_order
+
+        state = {**self.__dict__, "_compiled": None}
+        if self.owner is None or is_in_order():
+            return state
+        return {"nodes": NodesFirst(walk([self])), **state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state.pop("nodes", None)
+        self.__dict__.update(state)
 
     def clone(self, name: str | None = None) -> Variable:
         """Return an input of the same type, with the same name and tag."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from arignote.engine.errors import MissingInputError
 from arignote.engine.graph import Apply, Constant, Variable, clone_replace, walk
+from arignote.engine.pickling import NodesFirst
 from arignote.engine.structure import structural_key
 from arignote.engine.testvalue import test_values_off
 from arignote.engine.types import TensorType
@@ -103,8 +104,7 @@ class InnerGraph:
         return f"({', '.join(map(repr, self.inputs))}) -> {pprint(*self.outputs)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The nodes come first, each behind those it needs, so that pickle descends into no chain of them.
-        return _restored, (self.nodes, self.inputs, self.outputs)
+        return _restored, (NodesFirst(self.nodes), self.inputs, self.outputs)
 
 
 def _restored(nodes: object, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> InnerGraph:
