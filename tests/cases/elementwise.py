@@ -174,6 +174,13 @@ for dtype in ("int8", "int64"):
         [base.astype(dtype), exponent.astype(dtype)],
         lambda x, y: np.trunc(x.astype("float64") ** y, where=x != 0, out=np.zeros(x.shape)).astype(x.dtype),
     )
+row(
+    "pow of int64 by uint64",  # no integer dtype holds both
+    lambda x, y: x**y,
+    [integers(9), integers(9, low=0, high=5, dtype="uint64")],
+    lambda x, y: x.astype("float64") ** y,
+    2,
+)
 row("pow of bools", lambda x, y: x**y, [np.array([0, 0, 1, 1], bool), np.array([0, 1, 0, 1], bool)], np.power)
 for dtype in ("int8", "uint16", "int32", "bool"):
     wide = "float32" if dtype in ("int8", "uint16", "bool") else "float64"

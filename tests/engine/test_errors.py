@@ -312,7 +312,9 @@ def test_arithmetic_that_bools_and_floats_do_not_have(raises):
     yes, x = T.eq(T.fvector("x"), 1), T.fvector("x")
     raises(DTypeError, "yes - yes", "sub of bools", "numbers", "bool, bool", "x ^ y", call=lambda: yes - yes)
     raises(DTypeError, "-yes", "neg of bools", "write ~x", call=lambda: -yes)
-    raises(DTypeError, "~x", "invert", "bools or integers", "float32", call=lambda: ~x)
+    raises(DTypeError, "~x", "invert", "bools, or integers", "float32", call=lambda: ~x)
+    signed, unsigned = T.lscalar(), T.TensorType("uint64", ())()
+    raises(DTypeError, None, "and", "one integer dtype", "int64, uint64", call=lambda: signed & unsigned)
     raises(DTypeError, None, "`mode`", "'half_to_even'", "'up'", call=lambda: T.round(x, "up"))
     with pytest.raises(TypeError, match=r"clip takes 3 operand\(s\), 2 given"):
         T.clip(x, 1)

@@ -316,7 +316,8 @@ def pow(x: Any, y: Any) -> Variable:
     array([0.70710678, 0.5       ])
     """
     x, y = as_variable(x), as_variable(y)
-    return (Pow() if x.type.is_float or y.type.is_float else IntPow())(x, y)
+    power = Pow()
+    return (power if power.output_dtype([x.dtype, y.dtype]).startswith("float") else IntPow())(x, y)
 
 
 sqrt = elementwise_function(Sqrt(), "sqrt", "Return the square root.", "[1.0, 4.0]", "array([1., 2.])")

@@ -33,11 +33,14 @@ class _Bits(Elementwise):
     """A logical operation of bools, bitwise of integers."""
 
     def output_dtype(self, dtypes: Sequence[str]) -> str:
-        if any(dtype.startswith("float") for dtype in dtypes):
+        result = upcast(*dtypes)
+        if result.startswith("float"):  # which int64 and uint64 make together, too
             raise DTypeError(
-                type(self).__name__.lower(), expected="bools or integers", actual=", ".join(dtypes)
+                type(self).__name__.lower(),
+                expected="bools, or integers that one integer dtype holds",
+                actual=", ".join(dtypes),
             )
-        return upcast(*dtypes)
+        return result
 
 
 @dataclass(frozen=True)
