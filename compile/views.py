@@ -171,10 +171,8 @@ class View:
         )
         return View(self.buffer, self.dtype, tuple(shape), strides, self.offset)
 
-    def sliced(
-        self, index: Sequence[int | slice], buffer: Buffer | None = None, shift: int | None = None
-    ) -> View:
-        """Index the leading axes; `buffer` and `shift` replace where the first element lies."""
+    def sliced(self, index: Sequence[int | slice]) -> View:
+        """Index the leading axes."""
         shape: list[int] = []
         strides: list[int] = []
         for entry, extent, stride in zip(index, self.shape, self.strides, strict=False):
@@ -184,11 +182,11 @@ class View:
                 strides.append(stride * places.step)
         taken = len(index)
         return View(
-            buffer or self.buffer,
+            self.buffer,
             self.dtype,
             (*shape, *self.shape[taken:]),
             (*strides, *self.strides[taken:]),
-            self.offset + self.shift(index) if shift is None else shift,
+            self.offset + self.shift(index),
         )
 
     def shift(self, index: Sequence[int | slice]) -> int:

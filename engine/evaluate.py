@@ -12,6 +12,7 @@ import numpy as np
 from arignote.engine.errors import AllocationError, GraphError, MissingInputError, ShapeError, describe
 from arignote.engine.graph import Apply, Constant, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Elementwise
+from arignote.engine.ops.reduce import BroadcastTo
 from arignote.engine.ops.shape import ShapeOf, is_short
 from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
@@ -113,7 +114,7 @@ def infer_concrete(
     """
     try:
         result = node.op.infer(types, integers)
-        if isinstance(node.op, Elementwise):
+        if isinstance(node.op, Elementwise | BroadcastTo):
             _check_broadcast(node, types, result[0])
     except GraphError as error:
         error.origin = error.origin or node.origin
@@ -162,7 +163,8 @@ def infer_into(node: Apply, types: dict[Variable, TensorType], integers: dict[Va
 
 
 def _check_broadcast(node: Apply, types: Sequence[TensorType], out: TensorType) -> None:
-    for x, kind in zip(node.inputs, types, strict=True):
+    operands = node.inputs if isinstance(node.op, Elementwise) else node.inputs[:1]
+    for x, kind in zip(operands, types, strict=False):
         for axis, (mine, theirs) in enumerate(zip(kind.shape, out.shape, strict=True)):
             if None not in (mine, theirs) and mine != theirs and not x.broadcastable[axis]:
                 raise ShapeError(

@@ -466,6 +466,17 @@ def test_index_arrays_and_masks_of_other_shapes(raises, mode):
     )
 
 
+@MODES
+def test_only_what_is_1_in_the_type_is_repeated(raises, mode):
+    x, n = T.fmatrix("x"), T.lscalar("n")
+    whole = T.broadcast_to(x, (n, 3))  # repeated here
+    f = function([x, n], whole, mode=mode)
+    raises(
+        ShapeError, "repeated here", "1 in the type", "addbroadcast(x, 0)",
+        call=lambda: f(np.zeros((1, 3), "float32"), 2),
+    )  # fmt: skip
+
+
 def test_wrong_axes_and_lists(raises):
     x, y = T.fmatrix("x"), T.fvector("y")
     raises(ShapeError, None, "join", "float32(?, ?), float32(?)", call=lambda: T.concatenate([x, y]))
