@@ -140,17 +140,13 @@ from arignote.engine.ops.elementwise import (
     xlogy0,
     xor,
 )
+from arignote.engine.ops.getitem import getitem, inc_subtensor, set_subtensor
 from arignote.engine.ops.grid import (
     meshgrid,
     mgrid,
     ogrid,
 )
-from arignote.engine.ops.index import (
-    getitem,
-    inc_subtensor,
-    nonzero,
-    set_subtensor,
-)
+from arignote.engine.ops.index import nonzero
 from arignote.engine.ops.join import (
     concatenate,
     horizontal_stack,

@@ -10,7 +10,7 @@ from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.axes import moveaxis
 from arignote.engine.ops.elementwise import abs_, cast, eq, ge, le, maximum, minimum, switch
-from arignote.engine.ops.index import set_subtensor
+from arignote.engine.ops.getitem import set_subtensor
 from arignote.engine.ops.shape import (
     arange,
     extents,

@@ -8,7 +8,7 @@ from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.dot import batched_dot, dot, tensordot
 from arignote.engine.ops.elementwise import cast, eq, gt, log, mul, softplus, switch
-from arignote.engine.ops.index import getitem
+from arignote.engine.ops.getitem import getitem
 from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.order import unique
 from arignote.engine.ops.reduce import argmax, max, sum

@@ -11,7 +11,7 @@ import numpy as np
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable, known_integer
 from arignote.engine.ops.elementwise import cast, eq, maximum, sub, switch
-from arignote.engine.ops.index import getitem, inc_subtensor
+from arignote.engine.ops.getitem import getitem, inc_subtensor
 from arignote.engine.ops.join import concatenate
 from arignote.engine.ops.reduce import accumulator_dtype, max
 from arignote.engine.ops.shape import SpecifyShape, arange, dimshuffle, extents, flatten, one_axis, zeros

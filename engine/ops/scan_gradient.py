@@ -9,7 +9,7 @@ import numpy as np
 from arignote.engine.graph import Variable, ancestors, as_variable, clone_replace
 from arignote.engine.inner import InnerGraph
 from arignote.engine.ops.elementwise import cast, minimum
-from arignote.engine.ops.index import set_subtensor
+from arignote.engine.ops.getitem import set_subtensor
 from arignote.engine.ops.scan import Scan, State, promised
 from arignote.engine.ops.shape import Alloc, dimshuffle, extents, zeros, zeros_like
 from arignote.engine.undefined import UndefinedGradient

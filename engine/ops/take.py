@@ -10,7 +10,8 @@ from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.axes import broadcast_to, shape_padleft
 from arignote.engine.ops.elementwise import cast, maximum, minimum, mod
-from arignote.engine.ops.index import nonzero, set_subtensor
+from arignote.engine.ops.getitem import set_subtensor
+from arignote.engine.ops.index import nonzero
 from arignote.engine.ops.join import stack
 from arignote.engine.ops.shape import arange, extents, flatten, one_axis, reshape, zeros, zeros_like
 
