@@ -18,6 +18,7 @@ from arignote.engine.errors import GraphError
 from arignote.engine.evaluate import infer_into
 from arignote.engine.graph import Apply, Constant, Op, Variable, op_name, walk
 from arignote.engine.ops.index import Indexing
+from arignote.engine.ops.scan import Scan
 from arignote.engine.ops.shape import ARange, ShapeOf, is_short
 from arignote.engine.origin import inherit
 from arignote.engine.rewrite import rewrite
@@ -96,13 +97,8 @@ class Shapes:
         #: Short integers that depend on the values of integer arguments.
         self.from_arguments: set[Variable] = set()
         self.open = self._nodes_that_integers_size()
-        # The steps of slices decide how their views lie in memory.
-        self.steps = [
-            node.inputs[place]
-            for node in self.open
-            if isinstance(node.op, Indexing)
-            for place in node.op.step_places
-        ]
+        #: Integers that are baked in, though shapes do not tell them.
+        self.baked = [node.inputs[place] for node in self.open for place in _untold_places(node)]
         needed = [node.inputs[place] for node in self.open for place in node.shape_places]
         self.prologue = walk([*needed, *(out for node in self.open for out in node.outputs)])
         found = (x for node in self.prologue for x in node.inputs)
@@ -146,7 +142,8 @@ class Shapes:
         for node in self.prologue:
             _infer(node, types, integers)
         shapes = [types[out].shape for node in self.open for out in node.outputs]
-        return (*shapes, *(integers[step] for step in self.steps))
+        numbers = (integers[x] for x in self.baked)
+        return (*shapes, *(number if isinstance(number, int) else tuple(number) for number in numbers))
 
     def specialize(self, types: Known, integers: Integers) -> Specialized:
         """Return the graph for the shapes that `resolve` has seen.
@@ -180,8 +177,8 @@ class Shapes:
                     x = node.inputs[place]
                     if isinstance(x, Constant):
                         continue
-                    # A bound is given by each call; an extent or a step is as this specialisation has it.
-                    is_bound = isinstance(op, _OFFSETS) and x not in self.steps
+                    # A bound is given by each call; what else there is, is as this specialisation has it.
+                    is_bound = isinstance(op, _OFFSETS) and x not in self.baked
                     inputs[place] = stand_in(x) if is_bound else Constant(np.asarray(integers[x], "int64"))
                 if isinstance(op, _OFFSETS):
                     op = Sized(op, tuple(types[out] for out in node.outputs))
@@ -193,6 +190,13 @@ class Shapes:
                 is_fixed = old in integers and old not in self.from_arguments
                 mapping[old] = Constant(_array(old, integers)) if is_fixed else new
         return Specialized(rewrite([mapping[x] for x in self.outputs], SHAPES + SIZED), sources)
+
+
+def _untold_places(node: Apply) -> Sequence[int]:
+    """Return the places of integers that decide more than a shape, other than where something begins."""
+    if isinstance(node.op, Indexing):
+        return node.op.step_places  # how a view lies in memory
+    return node.shape_places if isinstance(node.op, Scan) else ()  # how often a loop runs
 
 
 def _is_argument(x: Variable) -> bool:

@@ -14,7 +14,6 @@ from arignote.engine.ops.elementwise import Add
 from arignote.engine.ops.index import Entry, IncSubtensor
 from arignote.engine.ops.scan import Scan, State
 from arignote.engine.ops.shape import DimShuffle, dimshuffle
-from arignote.engine.patterns import is_zeros
 from arignote.engine.vectorize import vectorize
 
 
@@ -78,7 +77,7 @@ class Loop:
         self.slots = [Slot(place, new) for place, new in enumerate(op.inner.outputs)]
         for slot, state, values, initial in zip(self.slots, op.states, taps, initials, strict=False):
             slot.state, slot.taps, slot.initial = state, values, initial
-        self._behind: list[tuple[Slot, *Sum]] = []
+        self._behind: list[tuple[Slot, list[Sum]]] = []
 
     @property
     def _inputs(self) -> list[Variable]:
@@ -160,28 +159,41 @@ class Loop:
             users[slot.new] = users.get(slot.new, 0) + 1
         collected = {slot.new for slot in self.slots if slot.state is None}
         for slot in list(self.slots):
-            term = self._summed(slot, users)
-            found = None if term is None else _sum_of_products(term) or self._sum_of_parts(term)
-            if found is None:
-                continue
-            terms, add_to = found
-            if any(x in self.shared or (x.owner is None and x not in self.rows) for x in terms):
+            sums = self._sums(slot, users)
+            terms = [x for parts, _ in sums for x in parts]
+            if not sums or any(x in self.shared or (x.owner is None and x not in self.rows) for x in terms):
                 continue
             for x in terms:
                 if x not in self.rows and x not in collected:
                     collected.add(x)
                     self.slots.append(Slot(-1, x))
             self.slots.remove(slot)
-            self._behind.append((slot, terms, add_to))
+            self._behind.append((slot, sums))
 
-    def _summed(self, slot: Slot, users: dict[Variable, int]) -> Variable | None:
-        """Return what each step adds to a state that is a sum, and nothing else; None for other states."""
-        if not slot.is_last or slot.state is None or slot.state.taps != (-1,) or slot.new.owner is None:
-            return None
-        (old,), node = slot.taps, slot.new.owner
-        if not isinstance(node.op, Add) or old not in node.inputs or users[old] != 1 or users[slot.new] != 1:
-            return None
-        return node.inputs[0] if node.inputs[1] is old else node.inputs[1]
+    def _sums(self, slot: Slot, users: dict[Variable, int]) -> list[Sum]:
+        """Return what each step adds to a state, if that is all it does with it and can be done behind."""
+        if not slot.is_last or slot.state is None or slot.state.taps != (-1,):
+            return []
+        (old,), pending = slot.taps, [slot.new]
+        sums: list[Sum] = []
+        is_carried = False
+        while pending:
+            x = pending.pop()
+            if x is old:
+                is_carried = users[old] == 1
+                continue
+            if x.owner is None or users[x] != 1 or x.broadcastable != slot.new.broadcastable:
+                return []
+            found = _sum_of_product(x) or _sum_of_parts(x)
+            if found is not None:
+                sums.append(found)
+            if found is not None and isinstance(x.owner.op, IncSubtensor):
+                pending.append(x.owner.inputs[0])
+            elif isinstance(x.owner.op, Add):
+                pending.extend(x.owner.inputs)
+            elif found is None:
+                return []
+        return sums if is_carried else []
 
     def results(self, node: Apply) -> list[tuple[Slot, Variable]]:
         """Make the loop, and return what stands for each of its outputs; nothing where none has changed."""
@@ -209,26 +221,13 @@ class Loop:
         known = {slot.new: out for slot, out in zip(ordered, outputs, strict=True) if slot.state is None}
         known.update(self.rows)
         made = [pair for pair in zip(ordered, outputs, strict=True) if pair[0].place >= 0]
-        for slot, terms, add_to in self._behind:
+        for slot, sums in self._behind:
             assert slot.initial is not None
-            total = add_to(slot.initial[0], {x: known[x] for x in terms})
+            total = slot.initial[0]
+            for terms, add_to in sums:
+                total = add_to(total, {x: known[x] for x in terms})
             made.append((slot, dimshuffle(total, "x", *range(total.ndim))))
         return made
-
-    def _sum_of_parts(self, term: Variable) -> Sum | None:
-        """Return the sum over steps of what is zero but for a part at integers."""
-        node = term.owner
-        if node is None or not isinstance(node.op, IncSubtensor):
-            return None
-        array, *parts = node.inputs
-        if set(node.op.pattern) != {Entry.INTEGER} or not is_zeros(self.shared.get(array, array)):
-            return None
-
-        def add_to(initial: Variable, known: dict[Variable, Variable]) -> Variable:
-            pattern = (Entry.ARRAY,) * (len(parts) - 1)
-            return IncSubtensor(pattern, set_instead_of_inc=False)(initial, *(known[x] for x in parts))
-
-        return parts, add_to
 
 
 def _base(x: Variable) -> Variable:
@@ -238,16 +237,30 @@ def _base(x: Variable) -> Variable:
     return x
 
 
-def _sum_of_products(term: Variable) -> Sum | None:
+def _sum_of_parts(x: Variable) -> Sum | None:
+    """Return the sum over steps of parts that are added at integers."""
+    assert x.owner is not None
+    op, (_, *parts) = x.owner.op, x.owner.inputs
+    if not isinstance(op, IncSubtensor) or op.set_instead_of_inc or set(op.pattern) != {Entry.INTEGER}:
+        return None
+
+    def add_to(total: Variable, known: dict[Variable, Variable]) -> Variable:
+        pattern = (Entry.ARRAY,) * (len(parts) - 1)
+        return IncSubtensor(pattern, set_instead_of_inc=False)(total, *(known[x] for x in parts))
+
+    return parts, add_to
+
+
+def _sum_of_product(x: Variable) -> Sum | None:
     """Return the sum over steps of a product, or a view of it."""
-    product = _base(term)
+    product = _base(x)
     if product.owner is None or not isinstance(product.owner.op, Dot):
         return None
     factors = product.owner.inputs
 
-    def add_to(initial: Variable, known: dict[Variable, Variable]) -> Variable:
+    def add_to(total: Variable, known: dict[Variable, Variable]) -> Variable:
         left, right = vectorize(factors, known)
-        total = Dot()(dimshuffle(fold(dimshuffle(left, 0, 2, 1)), 1, 0), fold(right))
-        return initial + clone_replace([term], {product: total})[0]
+        summed = Dot()(dimshuffle(fold(dimshuffle(left, 0, 2, 1)), 1, 0), fold(right))
+        return total + clone_replace([x], {product: summed})[0]
 
     return [_base(x) for x in factors], add_to

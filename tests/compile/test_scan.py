@@ -310,6 +310,16 @@ def test_an_index_out_of_range_names_the_step_and_changes_nothing(mode):
     assert total.get_value().tolist() == [3, 3]
 
 
+def test_a_number_of_steps_that_no_shape_tells():
+    a, n, m = T.dvector("a"), T.lscalar("n"), T.iscalar("m")
+    power = function([a, n], scan(lambda p, a: p * a, None, T.ones_like(a), a, n)[0][-1])
+    for steps in (2, 4, 1, 2):
+        assert power([2.0, 3.0], steps).tolist() == [2.0**steps, 3.0**steps]
+    summed = function([a, m], scan(lambda t, s: s + T.sum(t + T.arange(m)), a, T.zeros(()))[0][-1])
+    for length in (2, 3, 1):
+        assert summed([1.0, 2.0], length) == 3 * length + 2 * sum(range(length))
+
+
 def test_windows_of_sequences_that_arguments_move():
     x, i = T.dmatrix("x"), T.lscalar("i")
     out, _ = scan(lambda row, h: h + row, x[i : i + 2, ::-1], T.zeros(3))
