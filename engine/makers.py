@@ -45,17 +45,23 @@ def maker(name: str, pattern: tuple[bool, ...]) -> Callable[..., Variable]:
     return make
 
 
-def plural(single: str, name: str) -> Callable[..., list[Variable]]:
-    """Make the function that makes several variables: `matrices("x", "y")` or `matrices(2)`."""
+def plural(single: str, name: str) -> Callable[..., Any]:
+    """Make the function that makes several variables, as in `matrices("x", "y")`."""
 
-    def make(*names: Any, dtype: str | None = None) -> list[Variable]:
-        if len(names) == 1 and isinstance(names[0], int):
-            names = (None,) * names[0]
+    def make(*names: Any, dtype: str | None = None) -> Any:
+        given: Sequence[Any] = names
+        if len(names) == 1:
+            given = (None,) * names[0] if isinstance(names[0], int) else names[0]
         one = MAKERS[single]
-        return [one(each, dtype=dtype) if dtype else one(each) for each in names]
+        made = [one(each, dtype=dtype) if dtype else one(each) for each in given]
+        return made[0] if len(made) == 1 else made
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return several variables as `{single}` makes them: by their names, or by their number."
+    make.__doc__ = f"""Return several variables as `{single}` makes them.
+
+    They are told by their names, one argument each or in one list; by one string, whose letters are the
+    names; or by their number. A single one comes without a list.
+    """
     return make
 
 
@@ -68,7 +74,7 @@ MAKERS: dict[str, Callable[..., Variable]] = {
         for name, pattern in PATTERNS.items()
     },
 }
-PLURALS: dict[str, Callable[..., list[Variable]]] = {
+PLURALS: dict[str, Callable[..., Any]] = {
     prefix + name: plural(prefix + single, prefix + name)
     for prefix in ("", *PREFIXES)
     for single, name in {

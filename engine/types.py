@@ -33,6 +33,8 @@ class TensorType:
     shape : sequence of int, None or bool
         One entry a dimension: its extent, or None where it is not known before a value is there. A dimension
         broadcasts when its extent is statically 1. True stands for 1 and False for None.
+    name : str, optional
+        Without effect.
     broadcastable : sequence of bool
         Theano's name of a shape that says no more than that.
 
@@ -51,7 +53,12 @@ class TensorType:
     shape: Shape
 
     def __init__(
-        self, dtype: Any, shape: Iterable[Any] | None = None, broadcastable: Iterable[bool] | None = None
+        self,
+        dtype: Any,
+        shape: Iterable[Any] | None = None,
+        name: str | None = None,
+        *,
+        broadcastable: Iterable[bool] | None = None,
     ) -> None:
         pattern = broadcastable if shape is None else shape
         if pattern is None or (shape is not None and broadcastable is not None):

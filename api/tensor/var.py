@@ -1,6 +1,6 @@
 """Variables that stand for arrays (`theano.tensor.var`)."""
 
 from arignote.engine.graph import Constant as TensorConstant
-from arignote.engine.graph import Variable as TensorVariable
+from arignote.engine.tensorvariable import TensorVariable
 
 __all__ = ["TensorConstant", "TensorVariable"]

@@ -161,10 +161,15 @@ def pool_1d(
 
 
 def max_pool_2d(
-    input: Any, ds: Any, ignore_border: bool = False, st: Any = None, padding: Any = (0, 0)
+    input: Any,
+    ds: Any,
+    ignore_border: bool = False,
+    st: Any = None,
+    padding: Any = (0, 0),
+    mode: str = "max",
 ) -> Variable:
-    """Return the maximum of each window: the older name of `pool_2d` (`theano.tensor.signal.downsample`)."""
-    return pool_2d(input, ds, ignore_border, st, padding)
+    """Return `pool_2d` by its older name and words (`theano.tensor.signal.downsample`)."""
+    return pool_2d(input, ds, ignore_border, st, padding, mode)
 
 
 def max_unpool_2d(

@@ -515,7 +515,8 @@ from theano.tensor.xlogx import xlogx
 
 theano.config.device = 'cpu'
 kinds = [isinstance(shared(1.0), SharedVariable), isinstance(T.matrix(), TensorVariable),
-         isinstance(T.constant(1), TensorConstant), isinstance(T.dmatrix, TensorType)]
+         isinstance(T.constant(1), TensorConstant), isinstance(T.dmatrix, TensorType),
+         not isinstance(shared(1.0), TensorVariable), not isinstance(T.constant(1), TensorVariable)]
 """
 
 

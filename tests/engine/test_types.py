@@ -141,7 +141,10 @@ def test_types_of_the_makers():
     assert T.fmatrix().type == TensorType("float32", (None, None))
     assert T.row().broadcastable == (True, False)
     assert T.col("c", dtype="float32").type == TensorType("float32", (None, 1))
-    assert [x.name for x in T.matrices("x", "y")] == ["x", "y"]
+    assert [x.name for x in T.matrices("x", "y")] == [x.name for x in T.dmatrices("xy")] == ["x", "y"]
+    assert [x.name for x in T.matrices(["first", "second"])] == ["first", "second"]
+    assert T.scalars("x").name == "x"
+    assert T.TensorType("float32", (False,), "name") == T.fvector
     assert len(T.lscalars(3)) == 3
     assert T.ltensor4().type == T.ltensor4 == TensorType("int64", (None,) * 4)
     assert T.TensorType(dtype="float32", broadcastable=(False, True)).shape == (None, 1)
