@@ -21,44 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from nets import NETS, Net
 
 BATCH = 10
-
-
-@dataclass(frozen=True)
-class Net:
-    """Convolutions with 2x2 max-pooling, then dense layers; the last has no activation but softmax."""
-
-    name: str
-    convolutions: tuple[tuple[int, int], ...]  # (filters, size) of each
-    dense: tuple[int, ...]
-    activation: str
-    rate: float
-
-    def weights(self) -> list[np.ndarray]:
-        """Return w, b of every layer."""
-        rng = np.random.default_rng(0)
-        result, channels, extent = [], 1, 28
-        for filters, size in self.convolutions:
-            result += [rng.normal(0, 0.1, (filters, channels, size, size)), rng.normal(0, 1, filters)]
-            channels, extent = filters, (extent - size + 1) // 2
-        width = channels * extent * extent
-        for n_out in self.dense:
-            result += [rng.normal(0, width**-0.5, (width, n_out)), rng.normal(0, 0.1, n_out)]
-            width = n_out
-        return [array.astype("float32") for array in result]
-
-
-NETS = {
-    "one": Net("conv 20@5x5, dense 100, 10", ((20, 5),), (100, 10), "sigmoid", 0.1),
-    "two": Net(
-        "conv 20@5x5, conv 40@5x5, dense 1000, 1000, 10", ((20, 5), (40, 5)), (1000, 1000, 10), "relu", 0.03
-    ),
-}
 
 
 # ------------------------------------------------------------------------- the step, by each of them
@@ -176,14 +144,14 @@ PEERS = {"arignote": run_arignote, "jax": run_jax, "torch": run_torch, "pytensor
 # ---------------------------------------------------------------------------------- processes and times
 
 
-def run_here(peer: str, net: str) -> None:
+def run_here(peer: str, number: int) -> None:
     """Take the step in this process, and print the loss."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(0)
     x, y = rng.random((BATCH, 784), dtype="float32"), np.arange(BATCH, dtype="int32")
-    print(PEERS[peer](NETS[net], NETS[net].weights(), x, y), flush=True)
+    print(PEERS[peer](NETS[number], NETS[number].weights(rng), x, y), flush=True)
 
 
-def measure(peer: str, net: str, caches: str) -> tuple[float, float, float]:
+def measure(peer: str, number: int, caches: str) -> tuple[float, float, float]:
     """Take the step in a new process; return wall seconds, CPU seconds, and the loss."""
     environment = {
         **os.environ,
@@ -196,7 +164,7 @@ def measure(peer: str, net: str, caches: str) -> tuple[float, float, float]:
         "NUMBA_CACHE_DIR": caches,
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their byte code
-    command = [sys.executable, __file__, "--run", peer, net]
+    command = [sys.executable, __file__, "--run", peer, str(number)]
     before = os.times()
     start = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -217,10 +185,10 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--run", nargs=2, metavar=("PEER", "NET"), help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=2, metavar=("PEER", "NUMBER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
-        run_here(*arguments.run)
+        run_here(arguments.run[0], int(arguments.run[1]))
         return
     peers = [peer for peer in arguments.peers if importlib.util.find_spec(peer)]
     for peer in arguments.peers:
@@ -229,15 +197,15 @@ def main() -> None:
     print(f"medians of {arguments.rounds} rounds in turns; load of the machine {os.getloadavg()[0]:.1f}\n")
     print("| net | start | peer | wall s | CPU s | ratio of wall | ratio of CPU | loss |")
     print("|---|---|---|---|---|---|---|---|")
-    for net in NETS:
+    for number, net in enumerate(NETS):
         times: dict[tuple[str, str], list[tuple[float, float]]] = {}
         losses = {}
-        for number in range(arguments.rounds + 1):
+        for turn in range(arguments.rounds + 1):
             for peer in peers:
                 with tempfile.TemporaryDirectory() as caches:
                     for start in ("cold", "warm"):
-                        wall, cpu, losses[peer] = measure(peer, net, caches)
-                        if number > 0:  # before the first round, the system reads files and Python compiles
+                        wall, cpu, losses[peer] = measure(peer, number, caches)
+                        if turn > 0:  # before the first round, the system reads files and Python compiles
                             times.setdefault((start, peer), []).append((wall, cpu))
         for start in ("cold", "warm"):
             medians = {
@@ -247,7 +215,7 @@ def main() -> None:
             for peer, (wall, cpu) in medians.items():
                 ours = medians.get("arignote", medians[peer])
                 print(
-                    f"| {NETS[net].name} | {start} | {peer} | {wall:.2f} | {cpu:.2f} "
+                    f"| {net.name} | {start} | {peer} | {wall:.2f} | {cpu:.2f} "
                     f"| {wall / ours[0]:.2f} | {cpu / ours[1]:.2f} | {losses[peer]:.6f} |",
                     flush=True,
                 )

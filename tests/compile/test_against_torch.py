@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+import train_step
 
 torch = pytest.importorskip("torch", reason="the comparison needs PyTorch")
-
-
-BENCHMARK = SimpleNamespace(
-    **runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "train_step.py"))
-)
 
 
 def compared(net, size, dtype, steps):
     """Return the losses of some steps, a pair each, and the parameters after them."""
     # Other weights may bring an activation within rounding of relu's kink, where float32 goes either way.
     weights = net.weights(np.random.default_rng(0), dtype)
-    ours, our_parameters = BENCHMARK.arignote_step(net, weights, size)
-    theirs, their_parameters = BENCHMARK.torch_step(net, weights, size)
-    batches = BENCHMARK.digits(size, steps, dtype)
+    ours, our_parameters = train_step.arignote_step(net, weights, size)
+    theirs, their_parameters = train_step.torch_step(net, weights, size)
+    batches = train_step.digits(size, steps, dtype)
     losses = np.array([[float(ours(*batch)), theirs(*batch)] for batch in batches])
     return losses, our_parameters(), their_parameters()
 
 
 @pytest.mark.parametrize("size", [10, 128])
-@pytest.mark.parametrize("net", BENCHMARK.NETS, ids=lambda net: net.name)
+@pytest.mark.parametrize("net", train_step.NETS, ids=lambda net: net.name)
 def test_losses_are_pytorchs(net, size):
     losses, _, _ = compared(net, size, "float32", steps=5)
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-6)
@@ -40,7 +32,7 @@ def test_losses_are_pytorchs(net, size):
 @pytest.mark.parametrize("size", [10, 128])
 @pytest.mark.parametrize(
     ("net", "dtype"),
-    [(BENCHMARK.NETS[0], "float32"), (BENCHMARK.NETS[0], "float64"), (BENCHMARK.NETS[1], "float64")],
+    [(train_step.NETS[0], "float32"), (train_step.NETS[0], "float64"), (train_step.NETS[1], "float64")],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_parameters_after_fifty_steps_are_pytorchs(net, size, dtype):
