@@ -33,6 +33,8 @@ class UnsharedSizes(NamedTuple):
     width: int
     out_rows: int
     out_columns: int
+    top: int
+    left: int
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ class Unshared(PlanePlan):
 
     @property
     def sizes(self) -> UnsharedSizes:
-        """Extents of the images and of the maps."""
+        """Extents of the images and of the maps, and the padding."""
         _, rows, columns = self.geometry.axes
-        return UnsharedSizes(rows.extent, columns.extent, rows.outputs, columns.outputs)
+        return UnsharedSizes(
+            rows.extent, columns.extent, rows.outputs, columns.outputs, rows.low, columns.low
+        )
 
     @property
     def lanes(self) -> int:
@@ -106,14 +110,14 @@ def _patches(plan: Unshared) -> tuple[Any, Any]:
     _, rows, columns = plan.geometry.axes
     channels, row_taps, column_taps = plan.geometry.channels, rows.taps, columns.taps
     (first_row, row_step), (first_column, column_step) = rows.order, columns.order
-    stride_row, stride_column, top, left = rows.stride, columns.stride, rows.low, columns.low
+    stride_row, stride_column = rows.stride, columns.stride
     dilation_row, dilation_column = rows.dilation, columns.dilation
 
     @register_jitable  # type: ignore[untyped-decorator]  # numba has no types
     def pixel(size: UnsharedSizes, channel: int, r: int, s: int, p: int, q: int) -> int:
         """Return where the pixel under a tap lies in the image, or -1."""
-        y = p * stride_row + (first_row + row_step * r) * dilation_row - top
-        x = q * stride_column + (first_column + column_step * s) * dilation_column - left
+        y = p * stride_row + (first_row + row_step * r) * dilation_row - size.top
+        x = q * stride_column + (first_column + column_step * s) * dilation_column - size.left
         inside = 0 <= y < size.height and 0 <= x < size.width
         return (channel * size.height + y) * size.width + x if inside else -1
 
