@@ -313,14 +313,16 @@ for name, op, meaning, ulps in ACTIVATIONS:
         x, order = numbers(40, low=-6, high=6, dtype=dtype), 2 if dtype == "float64" else 0
         row(f"{name} {dtype}", op, [x], meaning, ulps, order=order)
     row(f"{name} far out", op, [np.array([-1e4, 1e4], "float32")], meaning, 1)
-row(
-    "ultra_fast_sigmoid",
-    T.nnet.ultra_fast_sigmoid,
-    [numbers(20, low=-9, high=9)],
-    pieces_of_sigmoid,
-    8,
-    order=2,
-)
+for dtype in FLOATS:
+    row(
+        f"ultra_fast_sigmoid {dtype}",
+        T.nnet.ultra_fast_sigmoid,
+        [numbers(20, low=-9, high=9, dtype=dtype)],
+        lambda x: pieces_of_sigmoid(x).astype(x.dtype),
+        # Near 0 and below, what is left of 1 is smaller than its terms.
+        2**9,
+        order=2 if dtype == "float64" else 0,
+    )
 row(
     "switch",
     T.switch,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops.elementwise.arithmetic import abs_, clip, minimum, scaled, sqr, true_div
 from arignote.engine.ops.elementwise.base import FloatFunction, elementwise_function
@@ -128,7 +130,8 @@ def ultra_fast_sigmoid(x: Any) -> Variable:
     """
     x = as_variable(x)
     half = scaled(abs_(x), 0.5)
-    line = scaled(half - 1.7, 0.0458812946797165) + 0.935409070603099
-    size = switch(half < 1.7, half * 1.5 / (half + 1), switch(half < 3, line, 0.99505475368673))
+    bend, top, end = np.array([1.7, 0.935409070603099, 0.99505475368673], half.dtype)
+    line = scaled(half - bend, 0.0458812946797165) + top
+    size = switch(half < bend, half * 1.5 / (half + 1), switch(half < 3, line, end))
     signed = switch(x < 0, -size, size)
     return scaled(signed + 1, 0.5)
