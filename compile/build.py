@@ -127,7 +127,7 @@ def build(
     for source, target, node in late:
         steps.copy(source, target, node)
 
-    arena = place(_lifetimes(steps.planned))
+    arena = place(lifetimes(steps.planned))
     built = Built(steps.planned, results, renewed, arena, graph, groups, steps.views)
     if built.nbytes > sys.maxsize:  # no address reaches that far, and kernels do not count as far
         raise allocation_error(built)
@@ -236,7 +236,8 @@ def _kept_from_writes(steps: Steps, x: Variable, updated: Sequence[Variable]) ->
     return view
 
 
-def _lifetimes(steps: Sequence[PlannedStep]) -> dict[Temporary, Lifetime]:
+def lifetimes(steps: Sequence[PlannedStep]) -> dict[Temporary, Lifetime]:
+    """Return the temporaries, each with the first and the last step that touch it."""
     lives: dict[Temporary, Lifetime] = {}
     for place_, step in enumerate(steps):
         for view in (*step.reads, *step.writes):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from arignote.compile.build import Built
+from arignote.compile.arena import Lifetime
+from arignote.compile.build import Built, lifetimes
 from arignote.compile.lowering import PlannedStep
 from arignote.compile.sizes import size_text
 from arignote.compile.views import Argument, Literal, Result, Temporary, View, Window, root
@@ -19,14 +20,14 @@ def explained(built: Built) -> str:
     The steps in the order in which they run, each with its op, kernel, the user's line, the ops that its loop
     fuses, and where it reads and writes; then the values for which nothing runs.
     """
-    steps = [line for number, step in enumerate(built.steps) for line in _step(number, step, built)]
+    lives = lifetimes(built.steps)
+    steps = [line for number, step in enumerate(built.steps) for line in _step(number, step, built, lives)]
     views = [f"    {line}" for line in _unrun(built)]
-    temporaries = _temporaries(built)
-    alone = sum(buffer.size for buffer in temporaries)
+    alone = sum(buffer.size for buffer in lives)
     kernels = len({step.spec for step in built.steps})
     lines = [
         f"{len(built.steps)} steps with {kernels} kernels; arena {size_text(built.arena)} for "
-        f"{len(temporaries)} temporaries of {size_text(alone)} in all",
+        f"{len(lives)} temporaries of {size_text(alone)} in all",
         *steps,
     ]
     if views:
@@ -34,7 +35,7 @@ def explained(built: Built) -> str:
     return "\n".join(lines)
 
 
-def _step(number: int, step: PlannedStep, built: Built) -> Iterator[str]:
+def _step(number: int, step: PlannedStep, built: Built, lives: Mapping[Temporary, Lifetime]) -> Iterator[str]:
     shape = "x".join(map(str, step.writes[0].shape)) or "scalar"
     origin = step.node.origin
     place = f"   {os.path.basename(origin.filename)}:{origin.line}" if origin is not None else ""
@@ -51,7 +52,7 @@ def _step(number: int, step: PlannedStep, built: Built) -> Iterator[str]:
         text = f"       writes {_place(view)}"
         if root(view.buffer) in in_place:
             text += ", in place"
-        elif earlier := _taken_over(view, number, built):
+        elif earlier := _taken_over(view, number, lives):
             text += f", memory that step {earlier[-1]} no longer needs"
         yield text
 
@@ -67,21 +68,9 @@ def _place(view: View) -> str:
     return "a new array" if isinstance(buffer, Result) else "memory"
 
 
-def _temporaries(built: Built) -> dict[Temporary, tuple[int, int]]:
-    """Return the parts of the arena, each with the first and the last step that touch it."""
-    lives: dict[Temporary, tuple[int, int]] = {}
-    for number, step in enumerate(built.steps):
-        for view in (*step.reads, *step.writes):
-            buffer = root(view.buffer)
-            if isinstance(buffer, Temporary):
-                lives[buffer] = (lives.get(buffer, (number, number))[0], number)
-    return lives
-
-
-def _taken_over(view: View, number: int, built: Built) -> list[int]:
+def _taken_over(view: View, number: int, lives: Mapping[Temporary, Lifetime]) -> list[int]:
     """Return which steps' memory a step writes over, if it is the first to use its own."""
     own = root(view.buffer)
-    lives = _temporaries(built)
     if not isinstance(own, Temporary) or lives[own][0] != number:
         return []
     return sorted(

@@ -163,7 +163,8 @@ class _Drawer:
             if len(self.graph.outputs) > 1 or x.owner is None or self.graph.updates:
                 self._end(x, self.root, Box(f"output {place}", "output", [("type", str(x.type))]))
         for variable, x in self.graph.updates:
-            home = self.root if x.owner is None else self._layer(x.owner)
+            owner = stands_for(x).owner
+            home = self.root if owner is None else self._layer(owner)
             name = variable.name or "shared"
             details = [("new value of", repr(variable)), ("type", str(variable.type))]
             self._end(x, home, Box(f"{name} :=", "update", details))
@@ -276,8 +277,8 @@ def _is_gradient(node: Apply) -> bool:
 def _parts(nodes: Sequence[Apply], key_of: Callable[[Apply], Any]) -> dict[Apply, int]:
     """Return the part of its group that each node is in: a path that leaves a group enters its next part.
 
-    Without parts, boxes would depend on each other: a function may compute a cost and, from its gradient,
-    updates.
+    Without parts, boxes would depend on each other: a function may go on with what another made of its
+    values.
     """
     keys = {node: key_of(node) for node in nodes}
     parts = dict.fromkeys(nodes, 1)

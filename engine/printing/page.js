@@ -6,8 +6,8 @@
 (function (page) {
   const ROW = 26, MARGIN = 14, TITLE = 22;
   const svg = page.querySelector("svg"), tip = page.querySelector(".tip"), field = page.querySelector("input");
-  const boxes = [...svg.querySelectorAll(".box")].map(g => ({
-    g, rect: g.querySelector("rect"), text: g.querySelector("text"), title: g.querySelector("title").textContent,
+  const boxes = [...svg.querySelectorAll(".box")].map((g, number) => ({
+    g, number, rect: g.querySelector("rect"), text: g.querySelector("text"), title: g.querySelector("title").textContent,
     parent: +g.dataset.parent, row: +g.dataset.row, baseX: +g.dataset.x, baseY: +g.dataset.y,
     small: +g.dataset.small, folded: g.dataset.folded === "1", children: [],
   }));
@@ -95,7 +95,7 @@
     draw(root, 0, 0, false);
     const drawn = new Set();
     for (const edge of edges) {
-      const a = shown(edge.from), b = shown(edge.to), key = boxes.indexOf(a) + " " + boxes.indexOf(b);
+      const a = shown(edge.from), b = shown(edge.to), key = a.number + " " + b.number;
       edge.ends = [a, b];
       edge.path.classList.toggle("hidden", a === b || drawn.has(key));
       drawn.add(key);
@@ -155,7 +155,10 @@
     view.y += box.top - y;
     show();
   }
-  const boxOf = event => boxes.find(box => box.g === event.target.closest(".box"));
+  const boxOf = event => {
+    const g = event.target.closest(".box");
+    return g && boxes[+g.dataset.id];
+  };
   svg.addEventListener("click", event => {
     const box = boxOf(event);
     if (box && box.children.length && !moved) toggle(box);

@@ -247,6 +247,12 @@ def test_a_group_that_is_left_and_entered_again_has_parts():
     assert labels == {"", " part 2"}
 
 
+def test_an_update_by_what_was_given():
+    s, v = T.dscalar("s"), arignote.shared(np.zeros(1), "v", broadcastable=(True,))
+    step = function([s], s, updates=[(v, s.dimshuffle("x"))])
+    assert {box.label for box in diagram(step).root.inside()} == {"s", "output 0", "v :="}
+
+
 def test_ten_thousand_nodes_are_drawn(tmp_path):
     assert pydotprint(deep(5000), tmp_path / "deep.svg").stat().st_size < 20_000_000
 
