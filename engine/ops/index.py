@@ -380,8 +380,12 @@ def element_of_vector(x: Variable) -> Variable | None:
 
 def _element(vector: Variable, place: int) -> Variable | None:
     moved = False
-    while place >= 0 or vector.static_shape[0] is not None:
-        place += vector.static_shape[0] or 0 if place < 0 else 0
+    while True:
+        length = vector.static_shape[0]
+        if place < 0:
+            if length is None:
+                break
+            place += length
         if isinstance(vector, Constant):
             return Constant(vector.value[place])
         op = vector.owner.op if vector.owner is not None else None
