@@ -160,15 +160,13 @@ def _move(
         (),
         (),
     )
-    spec = KernelSpec.of(
-        "index:move",
-        mode=mode,
-        dtype=part.dtype,
-        indices=tuple(view.dtype for view in indices),
-        dimensions=len(dims),
-        unit=dims[-1][1] == (1, 1),
-    )
-    length = indices[0].size
+    length, stride = indices[0].size, flat.strides[arrays.stop - 1]
+    form = {"dtype": part.dtype, "indices": tuple(view.dtype for view in indices), "dimensions": len(dims)}
+    if mode == "get" and stride < dims[-1][1][1]:  # nothing lies behind the axes of the index arrays
+        spec, tasks = KernelSpec.of("index:rows", **form), dims[0][0]
+    else:
+        spec = KernelSpec.of("index:move", mode=mode, unit=dims[-1][1] == (1, 1), **form)
+        tasks = length if mode == "get" else 1  # two values may go to one place: they go in order
     extents = [part.shape[axis] for axis in named]
     steps.step(
         spec,
@@ -179,7 +177,7 @@ def _move(
             part,
             flat,
             length,
-            flat.strides[arrays.stop - 1],
+            stride,
             *indices,
             *extents,
             *(part.strides[axis] for axis in named),
@@ -187,7 +185,7 @@ def _move(
             *(strides[0] for _, strides, _ in dims),
             *(strides[1] for _, strides, _ in dims),
         ],
-        tasks=length if mode == "get" else 1,  # two values may go to one place: they go in order
+        tasks=tasks,
         diagnosis=(_diagnose(array_axes(pattern), extents), tuple(indices)),
     )
 
@@ -211,42 +209,78 @@ def move(
     Arguments: the part, the elements in a row, their number and stride, index arrays, the extents and the
     strides of the axes they name, and of the other dimensions the extents and both views' strides.
     """
-    element = "uint8" if dtype == "bool" else dtype
-    count = len(indices)
-    places = iter(range(4, 10_000))
+    *outer, last = range(dimensions)
+    indent = " " * 8
+    lines = [
+        *_header(dtype, indices, dimensions),
+        f"    for i in range({'begin, end' if mode == 'get' else '0, args[2]'}):",
+        *_found(indices, indent),
+    ]
+    for d in outer:
+        lines.append(f"{indent}for i{d} in range(e{d}):")
+        indent += "    "
+    left, right = ("a[j]", "b[j]") if unit else (f"a[j * p{last}]", f"b[j * f{last}]")
+    action = {"get": f"{right} = {left}", "set": f"{left} = {right}", "inc": f"{left} += {right}"}[mode]
+    lines += [
+        f"{indent}a = advance(part, {' + '.join(['place', *(f'i{d} * p{d}' for d in outer)])})",
+        f"{indent}b = advance(flat, {' + '.join(['i * args[3]', *(f'i{d} * f{d}' for d in outer)])})",
+        f"{indent}for j in range(e{last}):",
+        f"{indent}    {action}",
+        "    return 0",
+        "",
+    ]
+    return compile_source("\n".join(lines), [_element(dtype), *indices])
+
+
+def rows(*, dtype: str, indices: tuple[str, ...], dimensions: int) -> Callable[..., int]:
+    """Build the kernel of index arrays that reads a row of the part for each row it writes.
+
+    A task is one place along the first of the other dimensions. The arguments are those of `move`.
+    """
+    dims = range(dimensions)
+    lines = _header(dtype, indices, dimensions)
+    indent = " " * 4
+    for d in dims:
+        lines.append(f"{indent}for i{d} in range({f'e{d}' if d else 'begin, end'}):")
+        indent += "    "
+    lines += [
+        f"{indent}a = advance(part, {' + '.join(f'i{d} * p{d}' for d in dims)})",
+        f"{indent}b = advance(flat, {' + '.join(f'i{d} * f{d}' for d in dims)})",
+        f"{indent}for i in range(args[2]):",
+        *_found(indices, indent + "    "),
+        f"{indent}    b[i * args[3]] = a[place]",
+        "    return 0",
+        "",
+    ]
+    return compile_source("\n".join(lines), [_element(dtype), *indices])
+
+
+def _element(dtype: str) -> str:
+    return "uint8" if dtype == "bool" else dtype
+
+
+def _header(dtype: str, indices: Sequence[str], dimensions: int) -> list[str]:
+    """Return the lines that name a kernel's arguments."""
+    element, count = _element(dtype), len(indices)
     lines = [
         "def kernel(args, scratch, begin, end):",
         f"    part, flat = {element}_at(args[0]), {element}_at(args[1])",
+        *(f"    index{k} = {kind}_at(args[{4 + k}])" for k, kind in enumerate(indices)),
     ]
-    names: list[str] = []
-    for k, kind in enumerate(indices):
-        lines.append(f"    index{k} = {kind}_at(args[{next(places)}])")
-    names += [f"extent{k}" for k in range(count)] + [f"stride{k}" for k in range(count)]
+    names = [f"{name}{k}" for name in ("extent", "stride") for k in range(count)]
     names += [f"{letter}{d}" for letter in "epf" for d in range(dimensions)]
-    lines += [f"    {name} = args[{next(places)}]" for name in names]
-    lines.append(f"    for i in range({'begin, end' if mode == 'get' else '0, args[2]'}):")
-    lines.append("        place = 0")
+    return lines + [f"    {name} = args[{place}]" for place, name in enumerate(names, 4 + count)]
+
+
+def _found(indices: Sequence[str], indent: str) -> list[str]:
+    """Return the lines that find the place that element `i` of the arrays names, or leave with a status."""
+    lines = ["place = 0"]
     for k, kind in enumerate(indices):
         too_low = "at < 0" if kind == "uint64" else f"at < -extent{k}"
         lines += [
-            f"        at = int64(index{k}[i])",
-            f"        if {too_low} or at >= extent{k}:",
-            "            return i + 1",
-            f"        place += (at + extent{k} if at < 0 else at) * stride{k}",
+            f"at = int64(index{k}[i])",
+            f"if {too_low} or at >= extent{k}:",
+            "    return i + 1",
+            f"place += (at + extent{k} if at < 0 else at) * stride{k}",
         ]
-    indent = " " * 8
-    lines.append(f"{indent}row = i * args[3]")
-    for d in range(dimensions - 1):
-        lines.append(f"{indent}for i{d} in range(e{d}):")
-        indent += "    "
-    outer = range(dimensions - 1)
-    last = dimensions - 1
-    lines += [
-        f"{indent}a = advance(part, {' + '.join(['place', *(f'i{d} * p{d}' for d in outer)])})",
-        f"{indent}b = advance(flat, {' + '.join(['row', *(f'i{d} * f{d}' for d in outer)])})",
-        f"{indent}for j in range(e{last}):",
-    ]
-    left, right = ("a[j]", "b[j]") if unit else (f"a[j * p{last}]", f"b[j * f{last}]")
-    action = {"get": f"{right} = {left}", "set": f"{left} = {right}", "inc": f"{left} += {right}"}[mode]
-    lines += [f"{indent}    {action}", "    return 0", ""]
-    return compile_source("\n".join(lines), [element, *indices])
+    return [indent + line for line in lines]
