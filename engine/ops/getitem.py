@@ -251,7 +251,9 @@ def _fitting(y: Any, part: Variable, name: str) -> Variable:
         info = np.iinfo(part.dtype)
         fits = info.min <= y <= info.max
     else:
-        fits = upcast(values.dtype, part.dtype) == part.dtype or (isinstance(y, int) and part.type.is_float)
+        # A wider float is rounded, as in Theano and NumPy: what `alloc(0.0, ...)` makes may be float32.
+        to_float = part.type.is_float and (isinstance(y, int) or values.type.is_float)
+        fits = to_float or upcast(values.dtype, part.dtype) == part.dtype
     if not fits:
         raise DTypeError(
             f"{name}: argument `y`",

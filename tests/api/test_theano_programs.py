@@ -522,3 +522,33 @@ kinds = [isinstance(shared(1.0), SharedVariable), isinstance(T.matrix(), TensorV
 
 def test_the_homes_of_names(run):
     assert all(run(IMPORTS)["kinds"])
+
+
+RESPONSE_NORMALIZATION = """
+import theano
+import theano.tensor as T
+
+def lrn(input, alpha=1e-2, k=2, beta=0.75, n=5):
+    half_n = n // 2
+    input_sqr = T.sqr(input)
+    b, ch, r, c = input.shape
+    extra_channels = T.alloc(0., b, ch + 2*half_n, r, c)
+    input_sqr = T.set_subtensor(extra_channels[:, half_n:half_n+ch, :, :], input_sqr)
+    scale = k
+    for i in range(n):
+        scale += alpha * input_sqr[:, i:i+ch, :, :]
+    scale = scale ** beta
+    return input / scale
+
+x = T.tensor4('x')
+y = theano.function([x], lrn(x))(images)
+"""
+
+
+def test_response_normalization(run):
+    images = np.random.default_rng(5).normal(size=(2, 7, 3, 4))
+    squares = np.pad(images**2, [(0, 0), (2, 2), (0, 0), (0, 0)]).astype("float32")
+    scale = 2 + 1e-2 * sum(squares[:, i : i + 7] for i in range(5))
+    np.testing.assert_allclose(
+        run(RESPONSE_NORMALIZATION, images=images)["y"], images / scale**0.75, rtol=1e-5
+    )

@@ -429,8 +429,8 @@ def test_parts_that_cannot_be_set(raises):
         call=lambda: T.set_subtensor(x, y),
     )  # fmt: skip
     raises(
-        DTypeError, None, "argument `y`", "fits into float32", "float64", "cast(y, 'float32')",
-        call=lambda: T.inc_subtensor(x[0], T.dvector()),
+        DTypeError, None, "argument `y`", "fits into int32", "float64", "cast(y, 'int32')",
+        call=lambda: T.inc_subtensor(T.imatrix()[0], T.dvector()),
     )  # fmt: skip
     raises(DTypeError, None, "fits into int32", call=lambda: T.set_subtensor(T.ivector()[0], 0.5))
     raises(DTypeError, None, "fits into uint8", call=lambda: T.set_subtensor(x.astype("uint8")[0], 256))
