@@ -9,7 +9,7 @@ from arignote.engine.batching import fold
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Apply, Variable, clone_replace, walk
 from arignote.engine.inner import close
-from arignote.engine.ops.dot import BatchedDot, Dot
+from arignote.engine.ops.dot import Dot
 from arignote.engine.ops.elementwise import Add
 from arignote.engine.ops.index import Entry, IncSubtensor
 from arignote.engine.ops.scan import Scan, State
@@ -120,7 +120,11 @@ class Loop:
             self.rows = {row: self.rows[row] for row in first_of.values()}
 
     def multiply_before(self) -> None:
-        """Compute products of rows with what is the same in every step before the loop, all rows at once."""
+        """Compute products of vectors with what is the same in every step before the loop, all rows at once.
+
+        A vector reads the whole matrix for itself. Products of matrices are as fast one by one, while what
+        they make is in the cache.
+        """
         of_rows, with_product = set(self.rows), set[Variable]()
         of_states = {x for slot in self.slots for x in slot.taps}
         wanted = dict.fromkeys(slot.new for slot in self.slots)
@@ -130,7 +134,8 @@ class Loop:
                 wanted.update(dict.fromkeys(node.inputs))
             elif any(x in of_rows for x in node.inputs):
                 of_rows.update(node.outputs)
-                if isinstance(node.op, Dot | BatchedDot) or any(x in with_product for x in node.inputs):
+                is_of_vector = isinstance(node.op, Dot) and 1 in node.outputs[0].static_shape
+                if is_of_vector or any(x in with_product for x in node.inputs):
                     with_product.update(node.outputs)
         found = [x for x in wanted if x in with_product]
         if not found:
