@@ -19,6 +19,11 @@ def spread(x: Variable, count: Variable) -> Variable:
     return BroadcastTo()(dimshuffle(x, "x", *range(x.ndim)), count, *extents(x))
 
 
+def all_batched(inputs: Sequence[Variable], is_batched: Sequence[bool], count: Variable) -> list[Variable]:
+    """Return arrays that all have a batch axis: repeated, where they had none."""
+    return [x if one else spread(x, count) for x, one in zip(inputs, is_batched, strict=True)]
+
+
 def fold(x: Variable, axis: int = 0) -> Variable:
     """Join the batch axis into an axis, counted without it: the batch is the slower of the two."""
     if axis:
@@ -50,9 +55,6 @@ def folded(
     if any(is_batched[arrays:]):
         return None
     count = batch_extent(inputs, is_batched)
-    whole = [
-        x if has_batch else spread(x, count)
-        for x, has_batch in zip(inputs[:arrays], is_batched[:arrays], strict=True)
-    ]
+    whole = all_batched(inputs[:arrays], is_batched[:arrays], count)
     parts = [count, extents(whole[0])[1]]
     return [unfold(out, 0, parts) for out in op.apply(*map(fold, whole), *inputs[arrays:])]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from arignote.engine.batching import batch_extent, spread
+from arignote.engine.batching import all_batched, batch_extent
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
 from arignote.engine.ops.elementwise import cast, switch
@@ -49,12 +49,8 @@ class IfElse(Op):
         ]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        condition, then, otherwise = inputs
-        count = batch_extent(inputs, is_batched)
-        sides = [
-            x if has_batch else spread(x, count)
-            for x, has_batch in zip((then, otherwise), is_batched[1:], strict=True)
-        ]
+        condition = inputs[0]
+        sides = all_batched(inputs[1:], is_batched[1:], batch_extent(inputs, is_batched))
         if not is_batched[0]:
             return IfElse().apply(condition, *sides)
         # Where both happen, both are computed.

@@ -229,18 +229,17 @@ class Subtensor(Indexing):
         return [scattered, *(None for _ in index)]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        from arignote.engine.batching import batch_extent, spread
+        from arignote.engine.batching import batch_extent
         from arignote.engine.ops.index_batch import over_batch
 
         x, *index = inputs
         count = batch_extent(inputs, is_batched)
-        x = x if is_batched[0] else spread(x, count)
         entries = [
             each.type.with_shape(each.static_shape[1:]) if one else each.type
-            for each, one in zip([x, *index], [True, *is_batched[1:]], strict=True)
+            for each, one in zip(inputs, is_batched, strict=True)
         ]
         rank = self.part(entries, [None] * len(entries)).ndim
-        over = over_batch(self.pattern, index, is_batched[1:], count, rank)
+        over = over_batch(self.pattern, index, is_batched[1:], count, rank, array_has_batch=is_batched[0])
         return None if over is None else [over.part(Subtensor(over.pattern)(x, *over.inputs))]
 
 
@@ -293,14 +292,14 @@ class IncSubtensor(Indexing):
         return [self(gradient, zeros_like(values), *index), of_values, *(None for _ in index)]
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        from arignote.engine.batching import batch_extent, spread
+        from arignote.engine.batching import all_batched, batch_extent
         from arignote.engine.ops.index_batch import over_batch
 
         count = batch_extent(inputs, is_batched)
-        array, values = (
-            x if one else spread(x, count) for x, one in zip(inputs[:2], is_batched[:2], strict=True)
+        array, values = all_batched(inputs[:2], is_batched[:2], count)
+        over = over_batch(
+            self.pattern, inputs[2:], is_batched[2:], count, values.ndim - 1, array_has_batch=True
         )
-        over = over_batch(self.pattern, inputs[2:], is_batched[2:], count, values.ndim - 1)
         if over is None:
             return None
         op = IncSubtensor(over.pattern, self.set_instead_of_inc)

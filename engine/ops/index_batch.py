@@ -39,7 +39,12 @@ class OverBatch(NamedTuple):
 
 
 def over_batch(
-    pattern: Pattern, index: Sequence[Variable], is_batched: Sequence[bool], count: Variable, rank: int
+    pattern: Pattern,
+    index: Sequence[Variable],
+    is_batched: Sequence[bool],
+    count: Variable,
+    rank: int,
+    array_has_batch: bool,
 ) -> OverBatch | None:
     """Return the index into a batch of arrays, or None where slices begin or end at batched places.
 
@@ -54,6 +59,8 @@ def over_batch(
         How many entries the batch has.
     rank : int
         Of the part that the pattern picks.
+    array_has_batch : bool
+        Whether the array that is indexed has a batch axis; if not, the index has.
     """
     kinds = roles(pattern)
     if any(one and kind in ("start", "stop", "step") for one, kind in zip(is_batched, kinds, strict=True)):
@@ -70,10 +77,12 @@ def over_batch(
             order.insert(0, order.pop(len(shape)))
         return OverBatch((ALL, *pattern), list(index), tuple(order))
 
-    # The batch is one more axis of the index arrays, and its entries are counted by one of them.
-    numbers = BroadcastTo()(dimshuffle(arange(count), 0, *("x",) * len(shape)), count, *shape)
-    entries: list[Bounds | Entry] = [Entry.ARRAY]
-    made = [numbers]
+    # The batch is one more axis of the index arrays; that of the array is gone through by one of them.
+    def repeated(scalars: Variable) -> Variable:
+        return BroadcastTo()(dimshuffle(scalars, 0, *("x",) * len(shape)), count, *shape)
+
+    entries: list[Bounds | Entry] = [Entry.ARRAY] if array_has_batch else []
+    made = [repeated(arange(count))] if array_has_batch else []
     given = iter(zip(index, is_batched, strict=True))
     for entry in pattern:
         entries.append(entry)
@@ -85,7 +94,7 @@ def over_batch(
                 made.append(x if one else spread(x, count))
             elif one:
                 entries[-1] = Entry.ARRAY
-                made.append(BroadcastTo()(dimshuffle(x, 0, *("x",) * len(shape)), count, *shape))
+                made.append(repeated(x))
             else:
                 made.append(x)
     place = place_of_arrays(tuple(entries))

@@ -58,11 +58,10 @@ class Join(Op):
         return _pieces(gradient, [extents(x)[self.axis] for x in inputs], self.axis)
 
     def batched(self, inputs: Sequence[Variable], is_batched: Sequence[bool]) -> Sequence[Variable] | None:
-        from arignote.engine.batching import batch_extent, spread
+        from arignote.engine.batching import all_batched, batch_extent
 
         count = batch_extent(inputs, is_batched)
-        whole = [x if one else spread(x, count) for x, one in zip(inputs, is_batched, strict=True)]
-        return Join(self.axis + 1).apply(*whole)
+        return Join(self.axis + 1).apply(*all_batched(inputs, is_batched, count))
 
 
 def _pieces(x: Variable, sizes: Sequence[Variable], axis: int) -> list[Variable]:

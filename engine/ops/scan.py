@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from arignote.engine.batching import batch_extent, spread
+from arignote.engine.batching import all_batched, batch_extent
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
 from arignote.engine.graph import Op, Variable, clone_replace, known_integer
 from arignote.engine.inner import InnerGraph
@@ -258,12 +258,9 @@ def _over_batch(
         return None
     count = batch_extent(inputs, is_batched)
     steps, sequences, initials, shared = op.parts(inputs)
-    _, of_sequences, _, of_shared = op.parts(is_batched)
+    _, of_sequences, of_initials, of_shared = op.parts(is_batched)
     # Rows stay in front, for the steps to take; every state has a batch, since a step may bring one into it.
-    initials = [
-        _swapped(x if one else spread(x, count))
-        for x, one in zip(initials, op.parts(is_batched).initials, strict=True)
-    ]
+    initials = [_swapped(x) for x in all_batched(initials, of_initials, count)]
     sequences = [_swapped(x) if one else x for x, one in zip(sequences, of_sequences, strict=True)]
     one_of = [*of_sequences, *(True for _ in range(op.taps)), *of_shared]
     extent = known_integer(count)
