@@ -1,9 +1,10 @@
 """From graph to machine: plan, kernels, native program, cache, threads."""
 
 from arignote.compile import mode, ops
+from arignote.compile.compiled import Function
 from arignote.compile.io import In, Out
 from arignote.compile.mode import Mode, get_default_mode, get_mode
-from arignote.compile.pipeline import Function, function
+from arignote.compile.pipeline import function
 from arignote.engine.ops.custom import as_op
 from arignote.engine.ops.fromgraph import OpFromGraph
 from arignote.engine.shared import SharedVariable, shared

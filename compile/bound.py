@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .pipeline import Function
+    from .compiled import Function
 
 
 class Bound:
