@@ -294,24 +294,6 @@ def sum_of_broadcast(node: Apply) -> Variable | None:
     return stands_for(product_, node)
 
 
-@rule(Sum, keeps="poles")
-def scalar_out_of_sum(node: Apply) -> Variable | None:
-    """sum(x * a) = sum(x) * a for a scalar a, but where a sum overflows."""
-    assert isinstance(node.op, Sum)
-    factors = inputs_of(node.inputs[0], e.Mul)
-    if factors is None:
-        return None
-    x, a = factors if all(factors[1].broadcastable) else (factors[1], factors[0])
-    if (
-        not all(a.broadcastable)
-        or x.static_shape != node.inputs[0].static_shape
-        or x.dtype != node.inputs[0].dtype
-    ):
-        return None
-    total = node.op(x)
-    return stands_for(total * dimshuffle(a, *("x",) * total.ndim), node)
-
-
 @rule(Sum, keeps="rounding")
 def sum_of_negative(node: Apply) -> Variable | None:
     """sum(-x) = -sum(x) (but for the sign of a zero)."""
@@ -350,7 +332,6 @@ ALGEBRA: tuple[Rule, ...] = (
     constants_together,
     reduction_of_reduction,
     sum_of_broadcast,
-    scalar_out_of_sum,
     sum_of_negative,
     product_of_transposes,
 )

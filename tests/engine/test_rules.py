@@ -282,14 +282,6 @@ ROWS = [
         "sum[axes=(1,)](broadcastto(r, 5, shapeof[axis=1](r)))",
         None,
     ),
-    ("scalar_out_of_sum", (m * 2.5).sum(0), "sum[axes=(0,)]((m * 2.5))", "(sum[axes=(0,)](m) * 2.5)"),
-    (
-        "scalar_out_of_sum",
-        (m * a).sum(),
-        "sum[axes=(0, 1)]((m * a))",
-        "(sum[axes=(0, 1)](m) * dimshuffle[pattern=()](a))",
-    ),
-    ("scalar_out_of_sum", (m * r).sum(), "sum[axes=(0, 1)]((m * r))", None),
     ("sum_of_negative", (-m).sum(1), "sum[axes=(1,)](neg(m))", "neg(sum[axes=(1,)](m))"),
     ("sum_of_negative", m.sum(1), "sum[axes=(1,)](m)", None),
     (
