@@ -15,7 +15,7 @@ from arignote.engine.grad import grad
 from arignote.engine.rewrite import rewrite
 from arignote.engine.rules import ALL
 
-words = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 9999)), min_size=1, max_size=40)
+words = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 9999)), min_size=10, max_size=40)
 seeds = st.integers(0, 9)
 #: By what share a value is moved, far more than rounding moves it.
 NOISE = {"float32": 1e-6, "float64": 1e-14}
