@@ -194,6 +194,36 @@ def test_the_table_is_complete():
     assert every - drawn == seen
 
 
+#: Ops from floats to floats that no row differentiates, and why.
+WITHOUT_SLOPE = {
+    "Sign Floor Ceil Trunc RoundHalfToEven RoundHalfAwayFromZero IntDiv": "constant between their jumps",
+    "DisconnectedGrad ZeroGrad UndefinedGrad": "what they are for: see tests/engine/test_grad.py",
+    "Cast": "no step is small in both dtypes: see test_gradient_through_a_cast",
+}
+
+
+def test_every_op_is_differentiated_or_has_a_reason():
+    of_floats, differentiated = set(), set()
+    for case in TABLE:
+        variables, expression, _ = computed(case)
+        reached = {x for x in variables if x.type.is_float and case.order}
+        for node in walk([expression]):
+            if any(out.type.is_float for out in node.outputs):
+                of_floats.update({type(node.op)} if any(x.type.is_float for x in node.inputs) else ())
+                if any(x in reached for x in node.inputs):
+                    differentiated.add(type(node.op))
+                    reached.update(node.outputs)
+    reasons = {name for names in WITHOUT_SLOPE for name in names.split()}
+    assert {kind.__name__ for kind in of_floats - differentiated} == reasons
+
+
+def test_gradient_through_a_cast():
+    x, weights = T.fvector("x"), normal(5)
+    gradient = grad((T.cast(x, "float64") * weights).sum(), x)
+    value = function([x], gradient, on_unused_input="ignore")(normal(5, dtype="float32"))
+    np.testing.assert_array_equal(value, weights.astype("float32"), strict=True)
+
+
 # ------------------------------------------------------------------------------------------ layouts
 
 LAYOUTS = {
