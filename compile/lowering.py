@@ -95,9 +95,14 @@ class Steps:
         return self.views[x]
 
     def contiguous(self, x: Variable, node: Apply) -> View:
-        """Return a contiguous view of a variable's value, copied where it has to be."""
+        """Return a contiguous view of a variable's value, copied where it has to be.
+
+        Its strides are those of a contiguous array along axes of extent 1 too: kernels compute with them.
+        """
         view = self.view(x)
-        return view if view.is_contiguous else self.copy(view, self.temporary(view.dtype, view.shape), node)
+        if view.is_contiguous:
+            return view.reshaped(view.shape)
+        return self.copy(view, self.temporary(view.dtype, view.shape), node)
 
     def copy(self, source: View, target: View, node: Apply) -> View:
         """Add a step that copies; return the target."""

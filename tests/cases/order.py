@@ -163,3 +163,11 @@ row(
     [np.array([5, 1, 3])],
     lambda x: np.asarray(1),
 )
+
+for name in ("argsort", "cumsum", "argmax"):  # an inserted axis has no stride of its own
+    row(
+        f"{name} along an inserted axis",
+        lambda x, n=name: getattr(x.dimshuffle(0, "x", 1), n)(axis=1),
+        [normal(4, 3)],
+        lambda x, n=name: getattr(x[:, None], n)(axis=1),
+    )
