@@ -10,6 +10,7 @@ column is the exponent of growth of all stages from the size before: 1 is linear
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import pickle
 import time
@@ -68,6 +69,7 @@ STAGES = ("build", "grad", "rewrite", "print", "compile", "call", "pickle", "loa
 def measure(make: Callable, size: int) -> tuple[int, dict[str, float]]:
     """Return the number of nodes of expression and gradient, and the seconds of each stage."""
     seconds: dict[str, float] = {}
+    gc.collect()  # the graph before this one is full of cycles
 
     def timed(stage: str, run: Callable) -> object:
         start = time.perf_counter()
