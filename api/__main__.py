@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from arignote.layers import Network
-    from arignote.layers.datasets import Dataset
+    from arignote.layers.data.datasets import Dataset
     from arignote.layers.watching import History
 
 _WEIGHTS, _HISTORY = "weights.safetensors", "history.json"
@@ -209,7 +209,7 @@ def _set_threads(threads: int | None) -> None:
 
 
 def _dataset(name: str) -> Dataset:
-    from arignote.layers.datasets import DatasetError, load_digits, load_mnist
+    from arignote.layers.data.datasets import DatasetError, load_digits, load_mnist
 
     try:
         return load_digits() if name == "digits" else load_mnist(name)
@@ -290,7 +290,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     import arignote
     from arignote.engine.errors import GraphError
-    from arignote.layers.images import ImageError, read_digit_image
+    from arignote.layers.data.images import ImageError, read_digit_image
     from arignote.layers.saving import NetworkFileError, load_network
 
     if not options.weights.exists():

@@ -7,7 +7,7 @@
 """
 
 from arignote.layers.activations import linear, relu, sigmoid, tanh
-from arignote.layers.datasets import load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data.datasets import load_digits, load_fashion_mnist, load_mnist
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import DivergenceError, Network, sgd_updates
 from arignote.layers.saving import NetworkFileError, load_network, save_network

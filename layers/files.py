@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arignote.layers.datafiles import StrPath
+from arignote.layers.data.datafiles import StrPath
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from arignote.layers.datafiles import StrPath
+from arignote.layers.data.datafiles import StrPath
 from arignote.layers.files import replacing
 
 if TYPE_CHECKING:  # matplotlib is imported when a picture is drawn: most programs draw none

@@ -13,7 +13,7 @@ from typing import Any
 
 from arignote.engine.errors import GraphError
 from arignote.layers.activations import ACTIVATIONS
-from arignote.layers.datafiles import StrPath
+from arignote.layers.data.datafiles import StrPath
 from arignote.layers.files import replacing
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import Network

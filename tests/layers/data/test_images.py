@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from arignote.layers.datasets import load_digits
-from arignote.layers.images import ImageError, read_digit_image
+from arignote.layers.data.datasets import load_digits
+from arignote.layers.data.images import ImageError, read_digit_image
 
 DIGITS = load_digits().test
 EXAMPLES = [int(np.flatnonzero(DIGITS.labels == digit)[0]) for digit in range(10)]

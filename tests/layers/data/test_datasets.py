@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arignote.layers import datasets
-from arignote.layers.datafiles import idx_bytes, read_idx
-from arignote.layers.datasets import DatasetError, load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data import datasets
+from arignote.layers.data.datafiles import idx_bytes, read_idx
+from arignote.layers.data.datasets import DatasetError, load_digits, load_fashion_mnist, load_mnist
 
 DIGITS = Path(datasets.__file__).with_name("digits")
 REAL_DATA = Path(os.environ.get("ARIGNOTE_DATA", "."))  # of whoever runs the tests

@@ -16,7 +16,14 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from arignote.layers.datafiles import DatasetError, StrPath, idx_bytes, read_idx, read_npz, read_pickled_pairs
+from arignote.layers.data.datafiles import (
+    DatasetError,
+    StrPath,
+    idx_bytes,
+    read_idx,
+    read_npz,
+    read_pickled_pairs,
+)
 
 __all__ = [
     "Dataset",
@@ -124,7 +131,7 @@ def load_mnist(folder: StrPath | None = None) -> Dataset:
     >>> load_mnist("/no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    arignote.layers.datafiles.DatasetError: MNIST was not found. Looked for its files in:
+    arignote.layers.data.datafiles.DatasetError: MNIST was not found. Looked for its files in:
       /no/such/folder/mnist: no such folder
     ...
     """
@@ -161,7 +168,7 @@ def load_fashion_mnist(folder: StrPath | None = None) -> Dataset:
     >>> load_fashion_mnist("/no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    arignote.layers.datafiles.DatasetError: Fashion-MNIST was not found. Looked for its files in:
+    arignote.layers.data.datafiles.DatasetError: Fashion-MNIST was not found. Looked for its files in:
       /no/such/folder/fashion-mnist: no such folder
     ...
     """

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from arignote.layers.datafiles import DatasetError, idx_bytes, read_idx, read_npz, read_pickled_pairs
+from arignote.layers.data.datafiles import DatasetError, idx_bytes, read_idx, read_npz, read_pickled_pairs
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 LABELS = np.arange(6, dtype=np.uint8)

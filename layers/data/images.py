@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from arignote.layers.datafiles import StrPath
+from arignote.layers.data.datafiles import StrPath
 
 _FIELD = 28  # the side of MNIST's images
 _BOX = 20  # the side of the box in them that a digit is scaled to fill

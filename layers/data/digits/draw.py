@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arignote.layers.datafiles import idx_bytes, read_idx
+from arignote.layers.data.datafiles import idx_bytes, read_idx
 
 SEED = 1998  # the year in which MNIST was published
 
