@@ -7,6 +7,8 @@
 """
 
 from arignote.layers.activations import linear, relu, sigmoid, tanh
+from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
+from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_digits, load_fashion_mnist, load_mnist
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import DivergenceError, Network, sgd_updates
@@ -16,15 +18,22 @@ from arignote.layers.watching import Watcher
 FullyConnected = FullyConnectedLayer
 
 __all__ = [
+    "Batch",
+    "Batches",
     "ConvPoolLayer",
+    "Crop",
     "DivergenceError",
+    "Flip",
     "FullyConnected",
     "FullyConnectedLayer",
     "Layer",
     "Network",
     "NetworkFileError",
+    "Rotate",
+    "Shift",
     "SoftmaxLayer",
     "Watcher",
+    "expand_one_pixel",
     "linear",
     "load_digits",
     "load_fashion_mnist",
