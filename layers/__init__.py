@@ -10,6 +10,20 @@ from arignote.layers.activations import linear, relu, sigmoid, tanh
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.initialisers import (
+    Constant,
+    Fans,
+    Glorot,
+    He,
+    Initialiser,
+    LeCun,
+    Nielsen,
+    Normal,
+    Orthogonal,
+    Uniform,
+    conv_fans,
+    dense_fans,
+)
 from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
 from arignote.layers.network import DivergenceError, Network, sgd_updates
 from arignote.layers.saving import NetworkFileError, load_network, save_network
@@ -20,19 +34,31 @@ FullyConnected = FullyConnectedLayer
 __all__ = [
     "Batch",
     "Batches",
+    "Constant",
     "ConvPoolLayer",
     "Crop",
     "DivergenceError",
+    "Fans",
     "Flip",
     "FullyConnected",
     "FullyConnectedLayer",
+    "Glorot",
+    "He",
+    "Initialiser",
     "Layer",
+    "LeCun",
     "Network",
     "NetworkFileError",
+    "Nielsen",
+    "Normal",
+    "Orthogonal",
     "Rotate",
     "Shift",
     "SoftmaxLayer",
+    "Uniform",
     "Watcher",
+    "conv_fans",
+    "dense_fans",
     "expand_one_pixel",
     "linear",
     "load_digits",
