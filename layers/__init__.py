@@ -9,7 +9,7 @@
 from arignote.layers.activations import linear, relu, sigmoid, tanh
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
-from arignote.layers.data.datasets import load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
 from arignote.layers.initialisers import (
     Constant,
     Fans,
@@ -61,6 +61,7 @@ __all__ = [
     "dense_fans",
     "expand_one_pixel",
     "linear",
+    "load_clothes",
     "load_digits",
     "load_fashion_mnist",
     "load_mnist",

@@ -43,8 +43,7 @@ def test_the_package_list_is_the_tree():
 def test_every_module_lies_in_a_package():
     for folder in ROOMS.values():
         for file in (HOUSE / folder).rglob("*.py"):
-            if file.parent.name != "digits":  # data, with the script that drew it
-                assert (file.parent / "__init__.py").exists(), file
+            assert (file.parent / "__init__.py").exists(), file
 
 
 def test_rooms_are_installed_under_one_name():
@@ -67,7 +66,7 @@ def test_imports_flow_one_way():
 
 
 def test_importing_is_cheap():
-    heavy = "numba networkx matplotlib PIL tqdm safetensors scipy torch"
+    heavy = "numba networkx matplotlib PIL tqdm safetensors scipy torch pooch requests"
     loaded = python(f"import sys, arignote; print(*[m for m in {heavy.split()} if m in sys.modules])")
     assert loaded == ""
 

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import importlib.util
 import os
 import pickle
 import zlib
@@ -12,11 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arignote.layers.data import datasets
+from arignote.layers.data import datasets, draw, published
 from arignote.layers.data.datafiles import idx_bytes, read_idx
-from arignote.layers.data.datasets import DatasetError, load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data.datasets import (
+    DatasetError,
+    load_clothes,
+    load_digits,
+    load_fashion_mnist,
+    load_mnist,
+)
 
-DIGITS = Path(datasets.__file__).with_name("digits")
+PACKAGED = Path(published.__file__).parent
+SAMPLES = {"digits": published.DIGITS, "clothes": published.CLOTHES}
+WHOLE = {"digits": published.MNIST, "clothes": published.FASHION_MNIST}
 REAL_DATA = Path(os.environ.get("ARIGNOTE_DATA", "."))  # of whoever runs the tests
 
 RANDOM = np.random.default_rng(0)
@@ -32,16 +39,16 @@ SMALL = {
 def small_mnist(monkeypatch):
     """Let a thousandth of MNIST's size stand for MNIST, with sums of its own."""
     parts = tuple(
-        datasets._Part(name, array.shape, hashlib.md5(idx_bytes(array)).hexdigest())
+        published.Part(name, array.shape, hashlib.md5(idx_bytes(array)).hexdigest())
         for name, array in SMALL.items()
     )
-    monkeypatch.setattr(datasets, "_MNIST", replace(datasets._MNIST, parts=parts))
+    monkeypatch.setattr(datasets, "MNIST", replace(published.MNIST, parts=parts))
 
 
 @pytest.fixture(autouse=True)
 def nothing_on_this_machine(monkeypatch, tmp_path):
     monkeypatch.delenv("ARIGNOTE_DATA", raising=False)
-    monkeypatch.setattr(datasets.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setattr(published.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
 
 
 @pytest.fixture
@@ -87,58 +94,59 @@ def assert_is_small_mnist(dataset):
         np.testing.assert_array_equal(labels, classes)
 
 
-class TestPackagedDigits:
-    def test_sizes_balance_and_range(self):
-        training_data, validation_data, test_data = load_digits()
-        for (images, labels), of_each in ((training_data, 800), (validation_data, 100), (test_data, 100)):
-            assert images.shape == (10 * of_each, 784)
+@pytest.mark.parametrize(
+    ("name", "load", "of_each"), [("digits", load_digits, 800), ("clothes", load_clothes, 600)]
+)
+class TestSamples:
+    def test_sizes_balance_and_range(self, name, load, of_each):
+        training_data, validation_data, test_data = load()
+        for (images, labels), count in ((training_data, of_each), (validation_data, 100), (test_data, 100)):
+            assert images.shape == (10 * count, 784)
             assert (images.dtype, labels.dtype) == (np.float32, np.int32)
             assert images.flags.c_contiguous
             assert (images.min(), images.max()) == (0, 1)
-            np.testing.assert_array_equal(np.bincount(labels), [of_each] * 10)
+            np.testing.assert_array_equal(np.bincount(labels), [count] * 10)
 
-    def test_no_digit_is_in_two_parts(self):
-        rows = [row.tobytes() for split in load_digits() for row in split.images]
-        assert len(set(rows)) == len(rows) == 10_000
+    def test_no_image_is_in_two_parts(self, name, load, of_each):
+        rows = [row.tobytes() for split in load() for row in split.images]
+        assert len(set(rows)) == len(rows) == 10 * (of_each + 200)
 
-    def test_names_of_the_parts(self):
-        digits = load_digits()
-        assert digits.training.images.shape[0] == 8000
-        assert digits.test.labels.shape == (1000,)
+    def test_names_of_the_parts_and_classes(self, name, load, of_each):
+        sample = load()
+        assert sample.training.images.shape[0] == 10 * of_each
+        assert sample.test.labels.shape == (1000,)
+        assert len(set(sample.classes)) == 10
 
-    def test_small_enough_to_package(self):
-        assert sum(file.stat().st_size for file in DIGITS.glob("*.gz")) < 2_000_000
+    def test_small_enough_to_package(self, name, load, of_each):
+        assert sum(file.stat().st_size for file in (PACKAGED / name).glob("*.gz")) < 4_000_000
 
-    def test_a_damaged_file_is_refused_with_both_sums(self, monkeypatch, tmp_path):
-        for file in DIGITS.glob("*.gz"):
-            (tmp_path / "digits").mkdir(exist_ok=True)
-            (tmp_path / "digits" / file.name).write_bytes(file.read_bytes())
-        damaged = read_idx(DIGITS / "test-labels-idx1-ubyte.gz")
+    def test_a_damaged_file_is_refused_with_both_sums(self, name, load, of_each, monkeypatch, tmp_path):
+        for file in (PACKAGED / name).glob("*.gz"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / file.name).write_bytes(file.read_bytes())
+        damaged = read_idx(PACKAGED / name / "test-labels-idx1-ubyte.gz")
         damaged[0] = (damaged[0] + 1) % 10
         content = idx_bytes(damaged)
-        path = tmp_path / "digits" / "test-labels-idx1-ubyte.gz"
+        path = tmp_path / name / "test-labels-idx1-ubyte.gz"
         path.write_bytes(gzip.compress(content))
-        monkeypatch.setattr(datasets, "__file__", str(tmp_path / "datasets.py"))
+        monkeypatch.setattr(published, "__file__", str(tmp_path / "published.py"))
         with pytest.raises(DatasetError) as caught:
-            load_digits()
-        for word in (str(path), datasets._PACKAGED[2][1].md5, hashlib.md5(content).hexdigest()):
+            load()
+        for word in (str(path), SAMPLES[name].parts[2][1].md5, hashlib.md5(content).hexdigest()):
             assert word in str(caught.value)
 
-    def test_the_readme_states_the_sums(self):
-        readme = (DIGITS / "README.md").read_text()
-        for pair in datasets._PACKAGED:
+    def test_the_readme_states_the_sums(self, name, load, of_each):
+        readme = (PACKAGED / name / "README.md").read_text()
+        for pair in SAMPLES[name].parts:
             for part in pair:
                 assert f"| `{part.name}` | {part.md5} |" in readme
 
-    def test_drawing_again_gives_the_same_bytes(self, real_data, tmp_path):
-        specification = importlib.util.spec_from_file_location("draw", DIGITS / "draw.py")
-        draw = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(draw)
-        draw.draw(real_data / "mnist", tmp_path)
+    def test_drawing_again_gives_the_same_bytes(self, name, load, of_each, real_data, tmp_path):
+        draw.draw(draw.SAMPLES[name], real_data / WHOLE[name].folder, tmp_path)
         drawn = sorted(tmp_path.glob("*.gz"))
-        assert [file.name for file in drawn] == sorted(file.name for file in DIGITS.glob("*.gz"))
+        assert [file.name for file in drawn] == sorted(file.name for file in (PACKAGED / name).glob("*.gz"))
         for file in drawn:
-            packaged = DIGITS / file.name
+            packaged = PACKAGED / name / file.name
             assert gzip.decompress(file.read_bytes()) == gzip.decompress(packaged.read_bytes())
             if "ng" not in zlib.ZLIB_RUNTIME_VERSION:  # zlib-ng packs the same content in other bytes
                 assert file.read_bytes() == packaged.read_bytes()
@@ -210,7 +218,7 @@ class TestDamage:
         path.write_bytes(gzip.compress(content))
         with pytest.raises(DatasetError) as caught:
             load_mnist(tmp_path)
-        for word in (str(path), datasets._MNIST.parts[0].md5, hashlib.md5(content).hexdigest()):
+        for word in (str(path), datasets.MNIST.parts[0].md5, hashlib.md5(content).hexdigest()):
             assert word in str(caught.value)
 
     def test_files_of_another_set(self, tmp_path):
