@@ -68,7 +68,7 @@ def load_clothes() -> Dataset:
     --------
     >>> clothes = load_clothes()
     >>> clothes.training.images.shape, clothes.classes[clothes.test.labels[0]]
-    ((6000, 784), 'Bag')
+    ((6000, 784), 'Shirt')
     """
     return load_sample(CLOTHES)
 

@@ -18,7 +18,8 @@ from safetensors.numpy import load_file
 
 from arignote.__main__ import _Interruption, _interruption, main
 from arignote.engine.config import config
-from arignote.layers import Network, SoftmaxLayer, datasets, load_digits, save_network
+from arignote.layers import Network, SoftmaxLayer, load_digits, save_network
+from arignote.layers.data import datasets
 
 FILES = ["filters.png", "history.json", "learning_curve.png", "weights.safetensors"]
 COMMAND = [sys.executable, "-W", "error", "-m", "arignote"]
