@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,5 +117,18 @@ class short_traceback:  # noqa: N801 - a context
 def describe(origin: Origin) -> str:
     """Return ``file:line in function: source`` of a line of the user's."""
     source = linecache.getline(origin.filename, origin.line).strip()
-    place = f"{origin.filename}:{origin.line} in {origin.function}"
+    place = f"{_cell(origin.filename) or origin.filename}:{origin.line} in {origin.function}"
     return f"{place}: {source}" if source else place
+
+
+def place_of(origin: Origin) -> str:
+    """Return ``file.py:line`` of a line of the user's."""
+    return f"{_cell(origin.filename) or os.path.basename(origin.filename)}:{origin.line}"
+
+
+def _cell(filename: str) -> str | None:
+    """Return what IPython calls the cell of a notebook that runs as a file of this name: ``In[5]``."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    cell = shell.compile.format_code_name(filename) if shell is not None else None
+    return cell[1] if cell else None

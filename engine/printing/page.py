@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arignote.engine.printing.diagram import diagram
-from arignote.engine.printing.svg import svg_of
+from arignote.engine.printing.svg import svg, svg_of
 
 _STYLE = """
 .graph { position: relative; height: 100%; display: flex; flex-direction: column; background: #fff;
@@ -102,6 +102,10 @@ class draw:  # noqa: N801 - called as a function: draw(cost)
         page = escape(html(self.subject), quote=True)
         style = f"width:100%;height:{self.height}px;border:1px solid #ccd"
         return f'<iframe srcdoc="{page}" style="{style}"></iframe>'
+
+    def _repr_svg_(self) -> str:
+        # Jupyter takes the page; this is for those who show stored notebooks and allow no scripts.
+        return svg(self.subject)
 
     def __repr__(self) -> str:
         nodes = [box for box in diagram(self.subject).root.inside() if box.kind in ("node", "gradient")]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from arignote.engine.errors import describe
+from arignote.engine.errors import describe, place_of
 from arignote.engine.printing.notation import shortened
 from arignote.engine.rewrite import Rule, Step
 from arignote.engine.rules import ALL
@@ -36,7 +35,7 @@ class Trace:
         for number, step in enumerate(self.steps, 1):
             rule = self._rules[step.rule]
             origin = step.before.origin
-            place = f"   {os.path.basename(origin.filename)}:{origin.line}" if origin is not None else ""
+            place = f"   {place_of(origin)}" if origin is not None else ""
             lines.append(f"{number:4d}. {rule.name} ({rule.keeps}){place}")
             lines.append(f"         {_before(step)}")
             lines.append(f"      -> {_after(step)}")

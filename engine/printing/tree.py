@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TextIO
 
-from arignote.engine.errors import InputError
+from arignote.engine.errors import InputError, place_of
 from arignote.engine.graph import Apply, Constant, Variable, op_name
 from arignote.engine.inner import InnerGraph
 from arignote.engine.printing.notation import inner_graphs, leaf_text, parameters
@@ -140,7 +139,7 @@ class _Printer:
         if x.owner is not None and x.name:
             words.append(f"'{x.name}'")
         if self._print_origin and x.origin is not None:
-            words.append(f"{os.path.basename(x.origin.filename)}:{x.origin.line}")
+            words.append(place_of(x.origin))
         return " ".join(words)
 
     def _what(self, x: Variable) -> str:
