@@ -7,9 +7,14 @@
 """
 
 from arignote.layers.activations import linear, relu, sigmoid, tanh
+from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
+from arignote.layers.containers import Add, Residual, Sequential
+from arignote.layers.conv import Conv1D, Conv2D, Conv3D
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.dense import Activate, Bias, Dense, Dropout, Flatten, Reshape
+from arignote.layers.graph import Graph, Input, Node
 from arignote.layers.initialisers import (
     Constant,
     Fans,
@@ -24,37 +29,57 @@ from arignote.layers.initialisers import (
     conv_fans,
     dense_fans,
 )
-from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
+from arignote.layers.layer import Layer, Training
 from arignote.layers.network import DivergenceError, Network, sgd_updates
+from arignote.layers.pool import AveragePool2D, GlobalAveragePool, MaxPool2D
 from arignote.layers.saving import NetworkFileError, load_network, save_network
 from arignote.layers.watching import Watcher
 
 FullyConnected = FullyConnectedLayer
 
 __all__ = [
+    "Activate",
+    "Add",
+    "AveragePool2D",
     "Batch",
     "Batches",
+    "Bias",
     "Constant",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
     "ConvPoolLayer",
     "Crop",
+    "Dense",
     "DivergenceError",
+    "Dropout",
     "Fans",
+    "Flatten",
     "Flip",
     "FullyConnected",
     "FullyConnectedLayer",
+    "GlobalAveragePool",
     "Glorot",
+    "Graph",
     "He",
     "Initialiser",
+    "Input",
     "Layer",
     "LeCun",
+    "MaxPool2D",
     "Network",
     "NetworkFileError",
     "Nielsen",
+    "Node",
     "Normal",
     "Orthogonal",
+    "Reshape",
+    "Residual",
     "Rotate",
+    "Sequential",
     "Shift",
     "SoftmaxLayer",
+    "Training",
     "Uniform",
     "Watcher",
     "conv_fans",

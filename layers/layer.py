@@ -1,28 +1,28 @@
-"""Layers: parameters, the shape of what they give, and the expressions that compute it.
-
-The layers and their initialisation are those of ``network3.py`` in M. Nielsen, "Neural Networks and Deep
-Learning", chapter 6, 2015.
-"""
+"""What every layer is: parameters, the shape of what it gives, and the expression that computes it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import InitVar, dataclass
-from math import prod, sqrt
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from arignote.engine.config import config
-from arignote.engine.errors import InputError, ShapeError
+from arignote.engine.errors import GraphError, InputError, ShapeError
 from arignote.engine.graph import Variable
-from arignote.engine.ops import RandomStreams, cast, conv2d, dot, pool_2d, softmax
+from arignote.engine.ops import RandomStreams
 from arignote.engine.ops.shape import extents
 from arignote.engine.origin import user_line
 from arignote.engine.shared import SharedVariable, shared
-from arignote.layers.activations import Activation, sigmoid
+from arignote.engine.types import TensorType
+from arignote.layers.initialisers import Fans, Initialiser
 
+if TYPE_CHECKING:
+    from arignote.layers.graph import Node
+
+Shape = tuple[int, ...]
 Rng = np.random.Generator | int | None
 
 #: The numbers of layers that are given no `rng`: each such layer takes the next stream of this series. So no
@@ -30,316 +30,305 @@ Rng = np.random.Generator | int | None
 _default_streams = np.random.SeedSequence(0)
 
 
-class Layer(ABC):
-    """Parameters, and an expression of them and of what the layer before gives.
+@dataclass
+class Training:
+    """What the expressions of training have besides their inputs.
 
     Attributes
     ----------
-    w, b : SharedVariable
-        Weights and biases.
-    mini_batch_size : int or None
-        The number of examples that the layer is made for, if its arguments state one.
+    streams : RandomStreams
+        Where the masks of dropout come from.
+    updates : dict of SharedVariable to Variable
+        What a step makes of state that no gradient reaches, such as the running means of `BatchNorm`. Layers
+        add to it as they write their expressions.
     """
 
-    w: SharedVariable
-    b: SharedVariable
-    mini_batch_size: int | None = None
+    streams: RandomStreams = field(default_factory=lambda: RandomStreams(0))
+    updates: dict[SharedVariable, Variable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A shared variable of a layer, and what training does with it.
+
+    Attributes
+    ----------
+    variable : SharedVariable
+    trained : bool
+        Whether it follows its gradient. What does not is state, such as a running mean.
+    penalised : bool
+        Whether penalties on large weights count it. Biases and scales are not.
+    """
+
+    variable: SharedVariable
+    trained: bool = True
+    penalised: bool = False
+
+
+class Layer(ABC):
+    """A part of a network, up to the whole of it: parameters and an expression.
+
+    A layer is told how large it is to be, not what it is given: it is *built* for the shape of one example,
+    by `build`, or by the network that it is put into. A subclass is a dataclass, of which the fields are what
+    describes the layer, and states
+
+    - `infer`: the shape of what it gives, from the shape of what it takes;
+    - `create`: its parameters, each made by `add`;
+    - `output`: the expression.
+
+    Attributes
+    ----------
+    input_shapes : tuple of tuple of int
+        The shape of one example of each input, once the layer is built.
+    output_shape : tuple of int
+        The shape of what the layer makes of one example, once it is built.
+    parameters : dict of str to Parameter
+        By name.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(eq=False)
+    ... class Scale(Layer):
+    ...     initial: float = 1.0
+    ...
+    ...     def infer(self, *shapes):
+    ...         return shapes[0]
+    ...
+    ...     def create(self, rng):
+    ...         self.factor = self.add("factor", np.full(self.input_shape, self.initial))
+    ...
+    ...     def output(self, *inputs, training=None):
+    ...         return inputs[0] * self.factor
+    >>> layer = Scale(2.0).build((3,))
+    >>> layer.output_shape, layer.params
+    ((3,), [factor])
+    """
+
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+
+    @abstractmethod
+    def infer(self, *shapes: Shape) -> Shape:
+        """Return the shape of what the layer makes of one example.
+
+        Parameters
+        ----------
+        *shapes : tuple of int
+            The shape of one example of each input.
+
+        Raises
+        ------
+        ShapeError
+            If the layer cannot take such examples.
+        """
+
+    def create(self, rng: np.random.Generator) -> None:  # noqa: B027 - many layers have none
+        """Make the parameters, for the `input_shapes` that are known now."""
+
+    @abstractmethod
+    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
+        """Return the expression of what the layer gives.
+
+        Parameters
+        ----------
+        *inputs : Variable, shape (examples, *input_shape)
+            Any number of examples.
+        training : Training, optional
+            Given for the expression that is trained; without it, the expression that predicts.
+
+        Returns
+        -------
+        Variable, shape (examples, *output_shape)
+        """
+
+    def build(self, *shapes: Shape, rng: Rng = None) -> Self:
+        """Make the layer's parameters for examples of the given shape.
+
+        Parameters
+        ----------
+        *shapes : tuple of int
+            The shape of one example of each input.
+        rng : numpy.random.Generator or int, optional
+            Where the initial parameters come from, or the seed for it. By default every layer of a program
+            gets numbers of its own, the same in each run.
+
+        Returns
+        -------
+        Layer
+            Itself.
+
+        Raises
+        ------
+        ShapeError
+            If the layer cannot take such examples, or is built for others already.
+
+        Examples
+        --------
+        >>> from arignote.layers import Dense
+        >>> Dense(100).build((784,), rng=0).output_shape
+        (100,)
+        """
+        argument = f"{type(self).__name__}: the shape of an example"
+        sizes = tuple(checked_shape(argument, shape) for shape in shapes)
+        if self.is_built:
+            if sizes != self.input_shapes:
+                raise ShapeError(
+                    f"{self}: is built already, and its parameters fit one shape of examples",
+                    expected=", ".join(map(str, self.input_shapes)),
+                    actual=", ".join(map(str, sizes)),
+                    fix="make another layer for other examples",
+                    origin=user_line(),
+                )
+            return self
+        self.output_shape = self.infer(*sizes)
+        self.input_shapes = sizes
+        self.create(generator(rng))
+        return self
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the layer has its parameters."""
+        return "input_shapes" in self.__dict__
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example, of a layer with one input."""
+        if not self.is_built:
+            raise GraphError(
+                f"{self}: has no shapes and parameters yet",
+                expected="a layer that is built",
+                actual="one that has only been described",
+                fix="layer.build(shape of one example), or put it into a network",
+                origin=user_line(),
+            )
+        (shape,) = self.input_shapes
+        return shape
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        """The layers that this one is made of, by name."""
+        return {}
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of the layer and of its parts, which have the name of the part before theirs."""
+        found = dict(self.__dict__.get("_own", {}))
+        for name, part in self.parts.items():
+            found |= {f"{name}.{inner}": parameter for inner, parameter in part.parameters.items()}
+        return found
 
     @property
     def params(self) -> list[SharedVariable]:
-        """The parameters that training changes."""
-        return [self.w, self.b]
+        """The parameters that follow their gradients, each once."""
+        return list(dict.fromkeys(each.variable for each in self.parameters.values() if each.trained))
 
     @property
-    @abstractmethod
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example that the layer takes."""
+    def weights(self) -> list[SharedVariable]:
+        """The parameters that penalties on large weights count, each once."""
+        return list(dict.fromkeys(each.variable for each in self.parameters.values() if each.penalised))
 
-    @property
-    @abstractmethod
-    def output_shape(self) -> tuple[int, ...]:
-        """The shape of what the layer makes of one example."""
-
-    @abstractmethod
-    def output(self, x: Variable) -> Variable:
-        """Return what the layer predicts with.
+    def add(
+        self, name: str, initial: Any, *, trained: bool = True, penalised: bool = False
+    ) -> SharedVariable:
+        """Make a parameter, in `create`.
 
         Parameters
         ----------
-        x : Variable, shape (examples, ...)
-            Any number of examples, in any shape of as many numbers as `input_shape` has.
+        name : str
+        initial : array_like
+            Its value, which becomes `config.floatX`.
+        trained, penalised : bool
+            See `Parameter`.
 
         Returns
         -------
-        Variable, shape (examples, *output_shape)
+        SharedVariable
         """
+        variable = shared(np.asarray(initial).astype(config.floatX), name=name, borrow=False)
+        self.__dict__.setdefault("_own", {})[name] = Parameter(variable, trained, penalised)
+        return variable
 
-    def training_output(self, x: Variable, streams: RandomStreams) -> Variable:
-        """Return what the layer learns with: as `output`, but with dropout.
+    def add_weight(
+        self, name: str, shape: Shape, initialiser: Initialiser, rng: np.random.Generator, fans: Fans
+    ) -> SharedVariable:
+        """Make a penalised parameter of values that an initialiser draws, in `create`."""
+        return self.add(name, initialiser(rng, shape, fans), penalised=True)
 
-        Parameters
-        ----------
-        x : Variable, shape (examples, ...)
-        streams : RandomStreams
-            Where the masks of dropout come from.
+    @overload
+    def __call__(self, *inputs: Variable) -> Variable: ...
+    @overload
+    def __call__(self, *inputs: Node) -> Node: ...
+    def __call__(self, *inputs: Any) -> Any:
+        """Apply the layer to nodes of a network that is being described, see `Graph`, or to expressions."""
+        from arignote.layers.graph import Node
 
-        Returns
-        -------
-        Variable, shape (examples, *output_shape)
-        """
-        return self.output(x)
+        if all(isinstance(each, Node) for each in inputs):
+            return Node(self, inputs)
+        return self.output(*inputs)
 
 
-@dataclass(eq=False)
-class ConvPoolLayer(Layer):
-    """A convolution, the maxima of windows of it, a bias for each filter, and an activation.
+def generator(rng: Rng) -> np.random.Generator:
+    """Return the generator that `rng` means; for None, the next one of the series for layers without."""
+    return np.random.default_rng(_default_streams.spawn(1)[0] if rng is None else rng)
 
-    What comes out is ``activation_fn(pool(conv(x, w)) + b)``. The convolution is a true one, without padding.
-    Windows of the pooling that reach over the border are left out.
+
+def as_examples(x: Variable, shape: Shape) -> Variable:
+    """Return examples, given in any shape of as many numbers, in the shape that a layer takes."""
+    return x if x.static_shape[1:] == shape else x.reshape((extents(x)[0], *shape))
+
+
+def checked_shape(argument: str, value: Any, ndim: int | None = None) -> Shape:
+    """Return a shape as a tuple of plain integers.
 
     Parameters
     ----------
-    filter_shape : (int, int, int, int)
-        Number of filters, input channels, rows and columns of a filter.
-    image_shape : (int, int, int, int)
-        Mini-batch size, input channels, rows and columns of an image.
-    poolsize : (int, int)
-        Rows and columns of a pooling window.
-    activation_fn : callable
-        From an expression to an expression, elementwise.
-    rng : numpy.random.Generator or int, optional
-        Where the initial parameters come from, or the seed for it. By default every layer of a program gets
-        numbers of its own, the same in each run.
-
-    Attributes
-    ----------
-    w : SharedVariable, shape `filter_shape`
-        Of dtype `config.floatX`. Initially normal, with mean 0 and variance 1 / n_out, where
-        ``n_out = filter_shape[0] * prod(filter_shape[2:]) / prod(poolsize)``.
-    b : SharedVariable, shape (filters,)
-        Initially normal, with mean 0 and variance 1.
+    argument : str
+        What the user calls it, for errors.
+    value : int or sequence of int
+    ndim : int, optional
+        How many extents it must have; one number stands for all of them.
 
     Raises
     ------
     ShapeError
-        If the channels of image and filters differ, or a filter or pooling window does not fit.
-
-    Examples
-    --------
-    >>> layer = ConvPoolLayer(filter_shape=(20, 1, 5, 5), image_shape=(10, 1, 28, 28), poolsize=(2, 2))
-    >>> layer.output_shape
-    (20, 12, 12)
+        If it is anything but whole numbers of at least 1.
     """
-
-    filter_shape: tuple[int, int, int, int]
-    image_shape: tuple[int, int, int, int]
-    poolsize: tuple[int, int] = (2, 2)
-    activation_fn: Activation = sigmoid
-    rng: InitVar[Rng] = None
-
-    def __post_init__(self, rng: Rng) -> None:
-        filters, channels, *filter_extents = self.filter_shape = _shape("filter_shape", self.filter_shape, 4)
-        batch, image_channels, *image_extents = self.image_shape = _shape("image_shape", self.image_shape, 4)
-        self.poolsize = _shape("poolsize", self.poolsize, 2)
-        if channels != image_channels:
-            raise ShapeError(
-                "ConvPoolLayer: image_shape and filter_shape differ in their number of channels",
-                expected=f"filter_shape=({filters}, {image_channels}, rows, columns)",
-                actual=f"filter_shape={self.filter_shape}, image_shape={self.image_shape}",
-                origin=user_line(),
-            )
-        self.mini_batch_size = batch
-        self._maps = tuple(i - f + 1 for i, f in zip(image_extents, filter_extents, strict=True))
-        if any(have < pool for have, pool in zip(self._maps, self.poolsize, strict=True)):
-            raise ShapeError(
-                "ConvPoolLayer: the windows do not fit into the image",
-                expected="an image of at least filter + pool - 1 rows and columns",
-                actual=f"image {image_extents}, filter {filter_extents}, poolsize {self.poolsize}",
-                origin=user_line(),
-            )
-        n_out = filters * prod(filter_extents) / prod(self.poolsize)
-        random = _generator(rng)
-        self.w = _parameter("w", random.normal(scale=sqrt(1 / n_out), size=self.filter_shape))
-        self.b = _parameter("b", random.normal(size=filters))
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of an image."""
-        return self.image_shape[1:]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Number of filters, rows and columns after pooling."""
-        pooled = (have // pool for have, pool in zip(self._maps, self.poolsize, strict=True))
-        return (self.filter_shape[0], *pooled)
-
-    def output(self, x: Variable) -> Variable:
-        """Return the activations; see `Layer.output`."""
-        images = x.reshape((extents(x)[0], *self.input_shape))
-        maps = conv2d(images, self.w, filter_shape=self.filter_shape)
-        pooled = pool_2d(maps, self.poolsize, ignore_border=True)
-        return self.activation_fn(pooled + self.b.dimshuffle("x", 0, "x", "x"))
-
-
-class _Dense(Layer):
-    """What layers have in common whose every output depends on every input."""
-
-    n_in: int
-    n_out: int
-    p_dropout: float
-
-    @abstractmethod
-    def _activation(self, z: Variable) -> Variable:
-        """Return the output for weighted inputs `z`."""
-
-    def _check(self) -> None:
-        for name, size in (("n_in", self.n_in), ("n_out", self.n_out)):
-            _shape(name, (size,), 1)
-        if not 0 <= self.p_dropout < 1:
-            raise InputError(
-                f"{type(self).__name__}: argument `p_dropout`",
-                expected="the share of inputs to drop, from 0 to less than 1",
-                actual=repr(self.p_dropout),
-                origin=user_line(),
-            )
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The number of inputs."""
-        return (self.n_in,)
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The number of outputs."""
-        return (self.n_out,)
-
-    def output(self, x: Variable) -> Variable:
-        """Return the activations, all inputs scaled to the share that was there in training."""
-        share = cast(1 - self.p_dropout, self.w.dtype)
-        return self._activation(share * dot(x.flatten(2), self.w) + self.b)
-
-    def training_output(self, x: Variable, streams: RandomStreams) -> Variable:
-        """Return the activations with each input set to 0 with the probability `p_dropout`."""
-        if self.p_dropout == 0:
-            return self.output(x)
-        kept = streams.binomial(size=extents(x), n=1, p=1 - self.p_dropout, dtype=x.dtype)
-        return self._activation(dot((x * kept).flatten(2), self.w) + self.b)
-
-
-@dataclass(eq=False)
-class FullyConnectedLayer(_Dense):
-    """A layer whose every output depends on every input: ``activation_fn((1 - p_dropout) * dot(x, w) + b)``.
-
-    In training each input is set to 0 with the probability `p_dropout`, instead of being scaled.
-
-    Parameters
-    ----------
-    n_in, n_out : int
-        Numbers of inputs and of outputs.
-    activation_fn : callable
-        From an expression to an expression, elementwise.
-    p_dropout : float
-        From 0 to less than 1.
-    rng : numpy.random.Generator or int, optional
-        As for `ConvPoolLayer`.
-
-    Attributes
-    ----------
-    w : SharedVariable, shape (n_in, n_out)
-        Of dtype `config.floatX`. Initially normal, with mean 0 and variance 1 / n_out.
-    b : SharedVariable, shape (n_out,)
-        Initially normal, with mean 0 and variance 1.
-
-    Raises
-    ------
-    ShapeError, InputError
-        For numbers that are out of range.
-
-    Examples
-    --------
-    >>> FullyConnectedLayer(n_in=20 * 12 * 12, n_out=100).w.get_value().shape
-    (2880, 100)
-    """
-
-    n_in: int
-    n_out: int
-    activation_fn: Activation = sigmoid
-    p_dropout: float = 0.0
-    rng: InitVar[Rng] = None
-
-    def __post_init__(self, rng: Rng) -> None:
-        self._check()
-        random = _generator(rng)
-        self.w = _parameter("w", random.normal(scale=sqrt(1 / self.n_out), size=(self.n_in, self.n_out)))
-        self.b = _parameter("b", random.normal(size=self.n_out))
-
-    def _activation(self, z: Variable) -> Variable:
-        return self.activation_fn(z)
-
-
-@dataclass(eq=False)
-class SoftmaxLayer(_Dense):
-    """The probability of each class: ``softmax((1 - p_dropout) * dot(x, w) + b)``.
-
-    In training each input is set to 0 with the probability `p_dropout`, instead of being scaled.
-
-    Parameters
-    ----------
-    n_in, n_out : int
-        Numbers of inputs and of classes.
-    p_dropout : float
-        From 0 to less than 1.
-    rng : numpy.random.Generator or int, optional
-        Taken as the other layers take it, and not used: the parameters begin as zeros.
-
-    Attributes
-    ----------
-    w : SharedVariable, shape (n_in, n_out)
-        Of dtype `config.floatX`. Initially 0.
-    b : SharedVariable, shape (n_out,)
-        Initially 0.
-
-    Raises
-    ------
-    ShapeError, InputError
-        For numbers that are out of range.
-
-    Examples
-    --------
-    >>> SoftmaxLayer(n_in=100, n_out=10).output_shape
-    (10,)
-    """
-
-    n_in: int
-    n_out: int
-    p_dropout: float = 0.0
-    rng: InitVar[Rng] = None
-
-    def __post_init__(self, rng: Rng) -> None:
-        self._check()
-        self.w = _parameter("w", np.zeros((self.n_in, self.n_out)))
-        self.b = _parameter("b", np.zeros(self.n_out))
-
-    def _activation(self, z: Variable) -> Variable:
-        return softmax(z)
-
-
-def _generator(rng: Rng) -> np.random.Generator:
-    return np.random.default_rng(_default_streams.spawn(1)[0] if rng is None else rng)
-
-
-def _parameter(name: str, initial: NDArray[np.float64]) -> SharedVariable:
-    return shared(initial.astype(config.floatX), name=name, borrow=False)
-
-
-def _shape(name: str, value: Any, ndim: int) -> Any:
-    """Return a shape as a tuple of plain integers."""
-    extents = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,)
-    if len(extents) != ndim or not all(isinstance(e, int | np.integer) and e > 0 for e in extents):
+    given = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,)
+    sizes = given * ndim if ndim is not None and len(given) == 1 else given
+    fits = ndim is None or len(sizes) == ndim
+    if not fits or not all(isinstance(e, int | np.integer) and e > 0 for e in sizes):
+        count = "whole numbers" if ndim is None else f"{ndim} whole numbers"
         raise ShapeError(
-            f"layer: argument `{name}`",
-            expected=f"{ndim} whole numbers of at least 1" if ndim > 1 else "a whole number of at least 1",
+            argument,
+            expected=f"{count} of at least 1" if ndim != 1 else "a whole number of at least 1",
             actual=repr(value),
             origin=user_line(),
         )
-    return tuple(int(e) for e in extents)
+    return tuple(int(e) for e in sizes)
+
+
+def checked_share(argument: str, value: Any) -> float:
+    """Return a share of inputs to drop, from 0 to less than 1; refuse anything else."""
+    if not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(
+            argument,
+            expected="the share of inputs to drop, from 0 to less than 1",
+            actual=repr(value),
+            origin=user_line(),
+        )
+    return float(value)
+
+
+def shape_of(expression: Callable[..., Variable], *shapes: Shape) -> Shape:
+    """Return the shape of ``expression(...)`` of arguments of the given shapes, as the engine infers it."""
+    result = expression(*(TensorType(config.floatX, shape)() for shape in shapes)).static_shape
+    extents = tuple(extent for extent in result if extent is not None)
+    if len(extents) < len(result) or 0 in extents:
+        raise ShapeError(
+            "the input is smaller than a window",
+            expected="an input in which at least one window fits",
+            actual=f"examples of shape {shapes[0][1:]}, of which nothing is left: {result[1:]}",
+            origin=user_line(),
+        )
+    return extents

@@ -21,11 +21,13 @@ from arignote.engine.errors import DTypeError, GraphError, InputError, ShapeErro
 from arignote.engine.grad import grad
 from arignote.engine.graph import Variable
 from arignote.engine.ops import RandomStreams, arange, cast, log, mean, sqr, sum
-from arignote.engine.origin import scope, user_line
+from arignote.engine.origin import user_line
 from arignote.engine.shared import SharedVariable, shared
 from arignote.engine.types import TensorType
+from arignote.layers.book import SoftmaxLayer
+from arignote.layers.containers import Sequential
 from arignote.layers.examples import checked_images, checked_labels
-from arignote.layers.layer import Layer, SoftmaxLayer
+from arignote.layers.layer import Layer, Training
 from arignote.layers.watching import EpochPrinter, History, Watcher
 
 #: Images of one call when any number is to be classified: enough to fill the machine, few enough for caches.
@@ -90,18 +92,16 @@ class Network:
         self, layers: Sequence[Layer], mini_batch_size: int, seed: int = 0, mode: str | None = None
     ) -> None:
         self.layers = list(layers)
+        self.body = Sequential(layers)
         self.mini_batch_size = mini_batch_size
         self._mode = mode
         _check_at_least_one("Network: argument `mini_batch_size`", mini_batch_size)
         _check_fit(self.layers, mini_batch_size)
-        self.params = [param for layer in self.layers for param in layer.params]
+        self.params = self.body.params
         self.x = TensorType(self._dtype, (mini_batch_size, prod(self._input_shape)))("x")
         self.y = TensorType("int32", (mini_batch_size,))("y")
-        self.output = self._predicted(self.x)
-        learning, streams = self.x, RandomStreams(seed)
-        for place, layer in enumerate(self.layers, 1):
-            with scope(f"{place} {type(layer).__name__}"):
-                learning = layer.training_output(learning, streams)
+        self.output = self.body.output(self.x)
+        learning = self.body.output(self.x, training=Training(RandomStreams(seed)))
         self.cost = -mean(log(learning)[arange(mini_batch_size), self.y])
 
     @property
@@ -115,12 +115,6 @@ class Network:
     @property
     def _classes(self) -> int:
         return self.layers[-1].output_shape[0]
-
-    def _predicted(self, x: Variable) -> Variable:
-        for place, layer in enumerate(self.layers, 1):
-            with scope(f"{place} {type(layer).__name__}"):
-                x = layer.output(x)
-        return x
 
     def regularised_cost(self, lmbda: float, batches: int) -> Variable:
         """Return the cost with a penalty on large weights.
@@ -139,7 +133,7 @@ class Network:
         """
         if lmbda == 0:
             return self.cost
-        squares = [sum(sqr(layer.w)) for layer in self.layers]
+        squares = [sum(sqr(w)) for w in self.body.weights]
         penalty = squares[0]
         for square in squares[1:]:
             penalty = penalty + square
@@ -335,7 +329,7 @@ class Network:
     @cached_property
     def _classify(self) -> Function:
         images = TensorType(self._dtype, (None, prod(self._input_shape)))("images")
-        return function([images], self._predicted(images), mode=self._mode, name="prediction")
+        return function([images], self.body.output(images), mode=self._mode, name="prediction")
 
     def _probabilities(self, images: NDArray[Any]) -> NDArray[np.floating[Any]]:
         probabilities = np.empty((len(images), self._classes), self._dtype)
@@ -405,11 +399,12 @@ def _check_fit(layers: Sequence[Layer], mini_batch_size: int) -> None:
         )
     for place, layer in enumerate(layers):
         shape = layer.input_shape
-        if layer.mini_batch_size not in (None, mini_batch_size):
+        made_for = getattr(layer, "mini_batch_size", None)  # only layers of the book state it
+        if made_for not in (None, mini_batch_size):
             raise ShapeError(
                 f"Network: the mini-batch size of {_named(layers, place)}",
                 expected=f"the network's, {mini_batch_size}: image_shape={(mini_batch_size, *shape)}",
-                actual=f"image_shape={(layer.mini_batch_size, *shape)}",
+                actual=f"image_shape={(made_for, *shape)}",
                 origin=user_line(),
             )
     for place, (below, above) in enumerate(pairwise(layers)):

@@ -13,9 +13,10 @@ from typing import Any
 
 from arignote.engine.errors import GraphError
 from arignote.layers.activations import ACTIVATIONS
+from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
 from arignote.layers.data.datafiles import StrPath
 from arignote.layers.files import replacing
-from arignote.layers.layer import ConvPoolLayer, FullyConnectedLayer, Layer, SoftmaxLayer
+from arignote.layers.layer import Layer
 from arignote.layers.network import Network
 
 _ENTRY = "arignote network 1"  # with the version of what it holds

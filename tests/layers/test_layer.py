@@ -13,7 +13,7 @@ from arignote import function
 from arignote.engine.errors import InputError, ShapeError
 from arignote.engine.ops import RandomStreams
 from arignote.engine.types import TensorType
-from arignote.layers import ConvPoolLayer, FullyConnected, FullyConnectedLayer, SoftmaxLayer, linear
+from arignote.layers import ConvPoolLayer, FullyConnected, FullyConnectedLayer, SoftmaxLayer, Training, linear
 
 IMAGE = (3, 2, 9, 8)  # batch, channels, rows, columns
 
@@ -120,7 +120,7 @@ class TestDense:
         layer.w.set_value(np.eye(1000, 50))
         layer.b.set_value(np.zeros(50))
         x = TensorType("float64", (None, 1000))("x")
-        learn = function([x], layer.training_output(x, RandomStreams(4)), mode="reference")
+        learn = function([x], layer.output(x, training=Training(RandomStreams(4))), mode="reference")
         first, second = learn(np.ones((400, 1000))), learn(np.ones((400, 1000)))
         # The weights pick the first 50 inputs, so the mask itself is seen.
         assert set(np.unique(first)) == {0.0, 1.0}
@@ -131,7 +131,9 @@ class TestDense:
         layer = FullyConnectedLayer(6, 4, rng=2)
         x = TensorType("float64", (None, 6))("x")
         value = np.random.default_rng(0).normal(size=(5, 6))
-        both = function([x], [layer.output(x), layer.training_output(x, RandomStreams(4))], mode="reference")
+        both = function(
+            [x], [layer.output(x), layer.output(x, training=Training(RandomStreams(4)))], mode="reference"
+        )
         np.testing.assert_array_equal(*both(value))
 
     @pytest.mark.parametrize("kind", [FullyConnectedLayer, SoftmaxLayer])

@@ -87,7 +87,7 @@ def opened(browser, tmp_path):
 
 def test_the_book_network(opened, book, browser):
     page = opened(book)
-    layers = ["1 ConvPoolLayer", "2 FullyConnectedLayer", "3 SoftmaxLayer"]
+    layers = ["0 ConvPoolLayer", "1 FullyConnectedLayer", "2 SoftmaxLayer"]
     assert {*layers, *(f"gradient of {layer}" for layer in layers), "x", "y"} <= set(page.labels())
     page.assert_apart()
     assert len(page.labels("kernel")) >= 8  # the loops of its plan
@@ -97,7 +97,7 @@ def test_the_book_network(opened, book, browser):
     folded = len(page.boxes())
     assert folded < 15
 
-    page.click("1 ConvPoolLayer")
+    page.click("0 ConvPoolLayer")
     assert {"Conv", "MaxPool", "w", "b", "Add · Sigmoid"} <= set(page.labels())
     page.assert_apart()
     page.picture("book-layer")
@@ -109,7 +109,7 @@ def test_the_book_network(opened, book, browser):
     assert re.search(r"line: .*conftest.py:\d+ in book: ", tip)
     assert browser.find_elements("css selector", ".edge.near")
     assert "float32(20, 1, 5, 5)" in page.tip_of("w")
-    page.click("1 ConvPoolLayer")
+    page.click("0 ConvPoolLayer")
     assert len(page.boxes()) == folded
 
     page.press("open")
