@@ -7,7 +7,7 @@ first write to a shared variable. So a call that fails leaves every shared varia
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,8 +87,13 @@ def build(
     nodes = walk(_nearest_first(graph.outputs), inputs_of=data_inputs)
     groups = fuse(nodes, set(graph.outputs))
     fused = {member for group in groups.values() for member in group}
-    readings = Counter([*graph.outputs, *(x for node in nodes for x in data_inputs(node))])
-    steps.read_once = {x for x, times in readings.items() if times == 1}
+    readers: dict[Variable, list[Apply | None]] = defaultdict(list)
+    for x in graph.outputs:
+        readers[x].append(None)
+    for node in nodes:
+        for x in data_inputs(node):
+            readers[x].append(node)
+    steps.readers = readers
 
     for x, variable in zip(news, updated, strict=True):
         check_update(variable, shape_of(x), x.origin)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +82,8 @@ class Steps:
         self.views: dict[Variable, View] = {}
         self._destinations: dict[Variable, View] = {}
         self._allocated: set[Variable] = set()
-        #: The variables whose values one node reads, once, and nobody else needs.
-        self.read_once: Collection[Variable] = ()
+        #: Who reads the value of a variable, as often as it is read; None stands for the caller.
+        self.readers: Mapping[Variable, Sequence[Apply | None]] = {}
 
     def view(self, x: Variable) -> View:
         """Return where the value of a variable lies."""
@@ -130,7 +130,7 @@ class Steps:
     def overwrite(self, old: Variable, x: Variable) -> View | None:
         """Give a variable the memory of a value that its node alone reads; None if that must stay."""
         view = self.views[old]
-        if old not in self.read_once or old not in self._allocated or not isinstance(view.buffer, Temporary):
+        if len(self.readers[old]) > 1 or old not in self._allocated or not isinstance(view.buffer, Temporary):
             return None
         self.alias(x, view)
         self._allocated.add(x)

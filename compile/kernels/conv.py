@@ -35,10 +35,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from arignote.compile.kernels import conv_pooled
 from arignote.compile.kernels.conv_bands import Bands
 from arignote.compile.kernels.conv_correlate import Correlation
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient
-from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
+from arignote.compile.kernels.conv_geometry import ConvGeometry
 from arignote.compile.kernels.conv_pack import Packing
 from arignote.compile.kernels.conv_unshared import IMAGES, Unshared
 from arignote.compile.kernels.plan import promises_planes
@@ -48,17 +49,6 @@ from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
 from arignote.engine.ops.conv import Conv, ConvFilterGradient, ConvInputGradient, Convolution
-
-
-def _geometry(op: Convolution, image: tuple[int, ...], filters: tuple[int, ...]) -> ConvGeometry:
-    taps = op.taps(filters)
-    sides = zip(*op.padding(taps), strict=True)
-    axes = [
-        ConvAxis(*parts, op.flip)
-        for parts in zip(image[2:], taps, *sides, op.subsample, op.dilation, strict=True)
-    ]
-    missing = [POINT] * (3 - len(axes))
-    return ConvGeometry(op.groups, image[1] // op.groups, filters[0] // op.groups, *missing, *axes)
 
 
 def _packed(steps: Steps, packing: Packing, images: View, groups: int, node: Apply) -> View:
@@ -118,7 +108,7 @@ def _lower_unshared(
     steps: Steps, kernel: str, op: Convolution, node: Apply, images: View, filters: View, maps: View
 ) -> None:
     """Add the step of a convolution with unshared filters, which writes one of the three arrays."""
-    geometry = _geometry(op, images.shape, filters.shape)
+    geometry = ConvGeometry.between(op, images.shape, filters.shape)
     promised = promises_planes(*(x for x in (*node.inputs[:2], node.outputs[0]) if x.ndim == 4))
     plan = Unshared(images.dtype, host(), geometry, promised=promised)
     arrays, count = [images, filters, maps], images.shape[0]
@@ -145,26 +135,30 @@ def lower_conv(steps: Steps, op: Conv, node: Apply) -> None:
         _lower_unshared(steps, "forward", op, node, *operands, steps.allocate(node.outputs[0]))
         return
     images, filters = steps.view(node.inputs[0]), steps.contiguous(node.inputs[1], node)
-    geometry = _geometry(op, images.shape, filters.shape)
+    geometry = ConvGeometry.between(op, images.shape, filters.shape)
     _lower_correlation(steps, node, geometry, images, filters, gradient=False)
 
 
 @lowers(ConvInputGradient)
 def lower_input_gradient(steps: Steps, op: ConvInputGradient, node: Apply) -> None:
     """Pack the gradient of the maps, and correlate it with the filters transposed."""
+    if conv_pooled.lower_input_gradient(steps, op, node):
+        return
     if op.unshared:
         operands = (steps.contiguous(x, node) for x in node.inputs[:2])
         images = steps.allocate(node.outputs[0])
         _lower_unshared(steps, "input_gradient", op, node, images, *operands)
         return
     filters, maps = steps.contiguous(node.inputs[0], node), steps.view(node.inputs[1])
-    geometry = _geometry(op, shape_of(node.outputs[0]), filters.shape)
+    geometry = ConvGeometry.between(op, shape_of(node.outputs[0]), filters.shape)
     _lower_correlation(steps, node, geometry, maps, filters, gradient=True)
 
 
 @lowers(ConvFilterGradient)
 def lower_filter_gradient(steps: Steps, op: ConvFilterGradient, node: Apply) -> None:
     """Pack the images and the gradient of the maps, and add up their products."""
+    if conv_pooled.lower_filter_gradient(steps, op, node):
+        return
     if op.unshared:
         images, maps = (steps.contiguous(x, node) for x in node.inputs[:2])
         filters = steps.allocate(node.outputs[0])
@@ -174,7 +168,7 @@ def lower_filter_gradient(steps: Steps, op: ConvFilterGradient, node: Apply) -> 
     target = steps.allocate(node.outputs[0])
     if not target.size:
         return
-    geometry = _geometry(op, images.shape, target.shape)
+    geometry = ConvGeometry.between(op, images.shape, target.shape)
     plan = FilterGradient(images.dtype, host(), geometry, promised=promises_planes(*node.inputs[:2]))
     packed = _packed(steps, plan.image_packing, images, geometry.groups, node)
     gradient = _packed(steps, plan.gradient_packing, maps, geometry.groups, node)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arignote.compile.kernels.plan import TYPICAL
+from arignote.engine.ops.conv import Convolution
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,18 @@ class ConvGeometry:
         """Read the geometry from a builder's parameter."""
         groups, channels, filters, *axes = parameters
         return cls(groups, channels, filters, *(ConvAxis(*axis) for axis in axes))
+
+    @classmethod
+    def between(cls, op: Convolution, image: tuple[int, ...], filters: tuple[int, ...]) -> ConvGeometry:
+        """Return the geometry of a convolution of images with filters of these shapes."""
+        taps = op.taps(filters)
+        sides = zip(*op.padding(taps), strict=True)
+        axes = [
+            ConvAxis(*parts, op.flip)
+            for parts in zip(image[2:], taps, *sides, op.subsample, op.dilation, strict=True)
+        ]
+        missing = [POINT] * (3 - len(axes))
+        return cls(op.groups, image[1] // op.groups, filters[0] // op.groups, *missing, *axes)
 
     @property
     def axes(self) -> tuple[ConvAxis, ConvAxis, ConvAxis]:

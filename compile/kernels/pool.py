@@ -24,6 +24,7 @@ from ..lowering import Steps, lowers, shape_of
 from ..simd import host
 from ..spec import KernelSpec
 from ..views import View
+from .conv_pooled import is_spread
 from .plan import TYPICAL, PlanePlan, promises_planes
 
 if TYPE_CHECKING:
@@ -480,8 +481,9 @@ def lower_max_pool(steps: Steps, op: MaxPool, node: Apply) -> None:
 
 @lowers(MaxUnpool)
 def lower_max_unpool(steps: Steps, op: MaxUnpool, node: Apply) -> None:
-    """Return the values to the positions of the maxima."""
-    _lower(steps, op, node, "max_pool_gradient", shape_of(node.outputs[0]))
+    """Return the values to the positions of the maxima, unless their readers do without the zeros."""
+    if is_spread(steps, node):
+        _lower(steps, op, node, "max_pool_gradient", shape_of(node.outputs[0]))
 
 
 @lowers(MaxPick)
