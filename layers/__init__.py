@@ -30,15 +30,43 @@ from arignote.layers.initialisers import (
     dense_fans,
 )
 from arignote.layers.layer import Layer, Training
-from arignote.layers.network import DivergenceError, Network, sgd_updates
+from arignote.layers.network import DivergenceError, Network
+from arignote.layers.optimisers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Descent,
+    Optimiser,
+    RMSprop,
+)
 from arignote.layers.pool import AveragePool2D, GlobalAveragePool, MaxPool2D
 from arignote.layers.saving import NetworkFileError, load_network, save_network
+from arignote.layers.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    InverseSquareRoot,
+    MultiStepDecay,
+    OneCycle,
+    PolynomialDecay,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
 from arignote.layers.watching import Watcher
 
 FullyConnected = FullyConnectedLayer
 
 __all__ = [
+    "SGD",
     "Activate",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
     "Add",
     "AveragePool2D",
     "Batch",
@@ -49,10 +77,13 @@ __all__ = [
     "Conv2D",
     "Conv3D",
     "ConvPoolLayer",
+    "CosineDecay",
     "Crop",
     "Dense",
+    "Descent",
     "DivergenceError",
     "Dropout",
+    "ExponentialDecay",
     "Fans",
     "Flatten",
     "Flip",
@@ -64,23 +95,32 @@ __all__ = [
     "He",
     "Initialiser",
     "Input",
+    "InverseSquareRoot",
     "Layer",
     "LeCun",
     "MaxPool2D",
+    "MultiStepDecay",
     "Network",
     "NetworkFileError",
     "Nielsen",
     "Node",
     "Normal",
+    "OneCycle",
+    "Optimiser",
     "Orthogonal",
+    "PolynomialDecay",
+    "RMSprop",
     "Reshape",
     "Residual",
     "Rotate",
+    "Schedule",
     "Sequential",
     "Shift",
     "SoftmaxLayer",
+    "StepDecay",
     "Training",
     "Uniform",
+    "WarmUp",
     "Watcher",
     "conv_fans",
     "dense_fans",
@@ -93,7 +133,6 @@ __all__ = [
     "load_network",
     "relu",
     "save_network",
-    "sgd_updates",
     "sigmoid",
     "tanh",
 ]

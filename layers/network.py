@@ -18,16 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from arignote.compile import Function, function
 from arignote.engine.errors import DTypeError, GraphError, InputError, ShapeError
-from arignote.engine.grad import grad
 from arignote.engine.graph import Variable
 from arignote.engine.ops import RandomStreams, arange, cast, log, mean, sqr, sum
 from arignote.engine.origin import user_line
-from arignote.engine.shared import SharedVariable, shared
+from arignote.engine.shared import shared
 from arignote.engine.types import TensorType
 from arignote.layers.book import SoftmaxLayer
 from arignote.layers.containers import Sequential
 from arignote.layers.examples import checked_images, checked_labels
 from arignote.layers.layer import Layer, Training
+from arignote.layers.optimisers import SGD
 from arignote.layers.watching import EpochPrinter, History, Watcher
 
 #: Images of one call when any number is to be classified: enough to fill the machine, few enough for caches.
@@ -255,7 +255,7 @@ class Network:
         return function(
             [number],
             cost,
-            updates=sgd_updates(cost, self.params, eta),
+            updates=SGD(eta).updates(cost, self.params),
             givens={self.x: batch_images, self.y: batch_labels},
             mode=self._mode,
             name="training step",
@@ -355,38 +355,6 @@ class Network:
 
 
 _HISTORY = ("epoch", "training_loss", "validation_accuracy", "test_accuracy", "seconds", "digits_per_second")
-
-
-def sgd_updates(
-    cost: Variable, params: Sequence[SharedVariable], eta: float
-) -> list[tuple[SharedVariable, Variable]]:
-    """Return the updates of one step of gradient descent.
-
-    Parameters
-    ----------
-    cost : scalar
-    params : sequence of SharedVariable
-    eta : float
-        The learning rate.
-
-    Returns
-    -------
-    list of (SharedVariable, Variable)
-        For each parameter, ``param - eta * gradient``; as `arignote.function` takes them.
-
-    Examples
-    --------
-    >>> w = shared(np.float64(3.0))
-    >>> step = function([], updates=sgd_updates(w**2, [w], eta=0.5))
-    >>> step()
-    >>> w.get_value()
-    array(0.)
-    """
-    gradients = grad(cost, list(params))
-    return [
-        (param, param - cast(eta, param.dtype) * gradient)
-        for param, gradient in zip(params, gradients, strict=True)
-    ]
 
 
 def _check_fit(layers: Sequence[Layer], mini_batch_size: int) -> None:

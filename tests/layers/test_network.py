@@ -10,13 +10,13 @@ from arignote.engine.config import config
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.grad import grad
 from arignote.layers import (
+    SGD,
     ConvPoolLayer,
     DivergenceError,
     FullyConnectedLayer,
     Network,
     SoftmaxLayer,
     Watcher,
-    sgd_updates,
     tanh,
 )
 
@@ -117,7 +117,7 @@ class TestExpressions:
         inputs = [network.x, network.y]
         gradients = function(inputs, grad(network.cost, network.params), mode="reference")(x, y)
         before = [param.get_value() for param in network.params]
-        function(inputs, updates=sgd_updates(network.cost, network.params, 0.25), mode="reference")(x, y)
+        function(inputs, updates=SGD(0.25).updates(network.cost, network.params), mode="reference")(x, y)
         for param, value, gradient in zip(network.params, before, gradients, strict=True):
             np.testing.assert_allclose(param.get_value(), value - 0.25 * gradient, rtol=1e-12)
 
@@ -143,7 +143,7 @@ class TestTraining:
         history = network.SGD((images, labels), 2, 4, 0.3, examples(3), examples(3), 0.7, watcher=Silent())
         cost = by_hand.regularised_cost(0.7, batches=2)
         step = function(
-            [by_hand.x, by_hand.y], cost, updates=sgd_updates(cost, by_hand.params, 0.3), mode="reference"
+            [by_hand.x, by_hand.y], cost, updates=SGD(0.3).updates(cost, by_hand.params), mode="reference"
         )
         losses = [float(step(images[i : i + 4], labels[i : i + 4])) for i in (0, 4, 0, 4)]
         assert history["training_loss"] == pytest.approx(
