@@ -276,7 +276,7 @@ def optimized(texts: list[str], symbol: str, machine: llvm.TargetMachine) -> llv
             value.name = (
                 f"local{number}"  # Numba's names hold a count; without, the same spec is the same file
             )
-    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
     tuning.loop_vectorization = True
     tuning.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, tuning)
