@@ -128,7 +128,7 @@ def build(
     for x, variable in in_place.items():
         steps.set_destination(x, View.contiguous(Argument(variable), x.dtype, shape_of(x)))
         assert x.owner is not None
-        lower_group(steps, groups[x.owner], x.owner)
+        lower_group(steps, groups[x.owner], x.owner, promised=shape_of(x))
     for source, target, node in late:
         steps.copy(source, target, node)
 

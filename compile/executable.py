@@ -13,7 +13,7 @@ from arignote.compile.lowering import PlannedStep
 from arignote.compile.objects import kernel_addresses
 from arignote.compile.program import Program, Relocation, Step, StepError
 from arignote.compile.spec import KernelSpec
-from arignote.compile.threads import driver_specs
+from arignote.compile.threads import DRIVER
 from arignote.compile.views import Argument, Buffer, Literal, Temporary, View, Window
 from arignote.engine.errors import GraphError
 from arignote.engine.graph import Variable
@@ -190,8 +190,7 @@ class Executable:
 def _kernels(steps: Sequence[PlannedStep]) -> dict[KernelSpec, int]:
     """Load the kernels of the steps and the driver, all together, and return their addresses."""
     # The driver first: it takes longest to build, and the rest can be shared out meanwhile.
-    specs = driver_specs(max((step.tasks for step in steps), default=0))
-    specs += [step.spec for step in steps]
+    specs = [DRIVER, *(step.spec for step in steps)]
     specs += [word for step in steps for word in step.arguments if isinstance(word, KernelSpec)]
     return dict(zip(specs, kernel_addresses(specs), strict=True))
 

@@ -160,7 +160,7 @@ class Program:
 
         self._words = words
         self._address = ctypes.c_void_p(words.ctypes.data)
-        self._native_run = driver_function("run")
+        self._native_run = driver_function()
         # More threads than the widest step has tasks would find nothing to do.
         self._widest = max((step.tasks for step in steps), default=0)
         # Whole cache lines, so that no two threads write to the same one.

@@ -21,11 +21,11 @@ from .objects import kernel_address
 from .spec import KernelSpec
 
 __all__ = [
+    "DRIVER",
     "MAX_THREADS",
     "Pool",
     "checked_num_threads",
     "driver_function",
-    "driver_specs",
     "get_num_threads",
     "pool",
     "set_num_threads",
@@ -89,32 +89,20 @@ def _default_num_threads() -> int:
     return checked_num_threads(int(named))
 
 
-@functools.cache
-def driver_function(name: str) -> Callable[[ctypes.c_void_p], int]:
-    """Load a function of the driver.
+#: Names the driver: see `arignote.compile.kernels.driver`.
+DRIVER = KernelSpec.of("driver:drive")
 
-    Parameters
-    ----------
-    name : {"run", "work"}
-        See `arignote.compile.kernels.driver`.
+
+@functools.cache
+def driver_function() -> Callable[[ctypes.c_void_p], int]:
+    """Load the driver.
 
     Returns
     -------
     callable
         Takes the address of a block of words and returns a status, without the interpreter lock.
     """
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    return prototype(kernel_address(_driver_spec(name)))
-
-
-def driver_specs(tasks: int) -> list[KernelSpec]:
-    """Name the functions of the driver that a program needs whose widest step has so many tasks."""
-    names = ("run", "work") if min(tasks, get_num_threads()) > 1 else ("run",)
-    return [_driver_spec(name) for name in names]
-
-
-def _driver_spec(name: str) -> KernelSpec:
-    return KernelSpec.of(f"driver:{name}")
+    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(kernel_address(DRIVER))
 
 
 class Pool:
@@ -158,12 +146,12 @@ class Pool:
         bool
             Whether the pool is the caller's, until `release`.
         """
-        work = driver_function("work")
+        drive = driver_function()
         if not self._lock.acquire(blocking=False):
             return False
         try:
             while self._workers < threads - 1:
-                self._start_worker(work)
+                self._start_worker(drive)
         except RuntimeError:  # the system has no more threads, or the interpreter is shutting down
             self.release()
             return False
@@ -173,14 +161,15 @@ class Pool:
         """Give the pool back."""
         self._lock.release()
 
-    def _start_worker(self, work: Callable[[ctypes.c_void_p], int]) -> None:
+    def _start_worker(self, drive: Callable[[ctypes.c_void_p], int]) -> None:
         thread = self._workers + 1
         line = driver.POOL_HEADER + thread * driver.LINE
         self._words[line + driver.HOME] = self.address
         self._words[line + driver.THREAD] = thread
+        self._words[line + driver.ROLE] = driver.WORKER
         self._words[line + driver.SERVED] = self._words[driver.TICKET]
         name = f"arignote-worker-{thread}"
-        threading.Thread(target=work, args=(self._address_of(line),), name=name, daemon=True).start()
+        threading.Thread(target=drive, args=(self._address_of(line),), name=name, daemon=True).start()
         self._workers = thread
 
 

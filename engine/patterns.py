@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arignote.engine.graph import Apply, Constant, Op, Variable
-from arignote.engine.ops.shape import Alloc, DimShuffle, extents
+from arignote.engine.graph import Apply, Constant, Op, Variable, known_integer
+from arignote.engine.ops.shape import Alloc, ARange, DimShuffle, extents
 
 
 def inputs_of(x: Variable, op: type[Op]) -> Sequence[Variable] | None:
@@ -25,6 +25,14 @@ def is_zeros(x: Variable) -> bool:
     filled = inputs_of(x, Alloc)
     value = x if filled is None else filled[0]
     return isinstance(value, Constant) and not value.value.any()
+
+
+def counts(x: Variable) -> bool:
+    """Tell whether a variable is known to be 0, 1, 2, ..."""
+    bounds = inputs_of(x, ARange)
+    if bounds is not None:
+        return (known_integer(bounds[0]), known_integer(bounds[2])) == (0, 1)
+    return isinstance(x, Constant) and x.ndim == 1 and np.array_equal(x.value, np.arange(x.value.size))
 
 
 def stands_for(x: Variable, node: Apply) -> Variable | None:

@@ -15,8 +15,8 @@ from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, 
 from arignote.engine.ops.index import Entry, IncSubtensor, Subtensor, element_of_vector
 from arignote.engine.ops.reduce import BroadcastTo, Sum, max, sum
 from arignote.engine.ops.shape import Alloc, DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
-from arignote.engine.ops.softmax import LogSoftmax, Softmax, SoftmaxGradient
-from arignote.engine.patterns import inputs_of, is_filled_with, is_zeros, stands_for
+from arignote.engine.ops.softmax import LogSoftmax, LogSoftmaxAt, LogSoftmaxAtGradient, Softmax, SoftmaxGradient
+from arignote.engine.patterns import counts, inputs_of, is_filled_with, is_zeros, shuffled_from, stands_for
 from arignote.engine.rewrite import Rule, rule
 
 
@@ -181,6 +181,46 @@ def _puts_back(adjoint: Apply, view: Apply) -> bool:
             return [axis if axis == "x" else there[int(axis)] for axis in back] == list(range(len(back)))
         case Reshape(), Reshape():
             return True
+    return False
+
+
+@rule(Subtensor, keeps="exact")
+def element_of_log_softmax(node: Apply) -> Variable | None:
+    """logsoftmax(x)[arange(n), y] = logsoftmaxat(x, y), where x has n rows."""
+    inner = inputs_of(node.inputs[0], LogSoftmax)
+    if inner is None or not _picks_of_each_row(node, node.inputs[1:], inner[0]):
+        return None
+    return stands_for(LogSoftmaxAt()(inner[0], node.inputs[2]), node)
+
+
+@rule(e.Sub, keeps="poles")
+def gradient_of_element_of_log_softmax(node: Apply) -> Variable | None:
+    """s - softmax(x) * sum(s) = logsoftmaxatgradient(g, x, y), where s = inc_subtensor(zeros[arange(n), y], g)."""
+    scattered, product = node.inputs
+    parts, factors = inputs_of(scattered, IncSubtensor), inputs_of(product, e.Mul)
+    if parts is None or factors is None or not is_zeros(parts[0]):
+        return None
+    assert scattered.owner is not None
+    for probabilities, total in (factors, factors[::-1]):
+        inner, added = inputs_of(probabilities, Softmax), shuffled_from(total, (0, "x"))
+        if inner is None or added is None or not _picks_of_each_row(scattered.owner, parts[2:], inner[0]):
+            continue
+        if added.owner is not None and added.owner.op == Sum((1,)) and added.owner.inputs == (scattered,):
+            return stands_for(LogSoftmaxAtGradient()(parts[1], inner[0], parts[3]), node)
+    return None
+
+
+def _picks_of_each_row(node: Apply, index: Sequence[Variable], rows: Variable) -> bool:
+    """Tell whether a node's index stands for one place of each row of a matrix, the rows in their order."""
+    match node.op:
+        case Subtensor(pattern=pattern) | IncSubtensor(pattern=pattern, set_instead_of_inc=False):
+            cases = rows.static_shape[0]
+            return (
+                pattern == (Entry.ARRAY, Entry.ARRAY)
+                and counts(index[0])
+                and cases is not None
+                and all(x.static_shape == (cases,) for x in index)
+            )
     return False
 
 
@@ -407,5 +447,10 @@ STABILITY: tuple[Rule, ...] = (
     log1p_of_minus_sigmoid,
 )
 #: Rules for graphs all of whose extents are known.
-SIZED: tuple[Rule, ...] = (log_of_sum_of_exp, gradient_of_log_of_sum_of_exp)
+SIZED: tuple[Rule, ...] = (
+    log_of_sum_of_exp,
+    gradient_of_log_of_sum_of_exp,
+    element_of_log_softmax,
+    gradient_of_element_of_log_softmax,
+)
 ALL: tuple[Rule, ...] = SHAPES + STABILITY + ALGEBRA + SIZED

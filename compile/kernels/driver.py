@@ -1,8 +1,9 @@
 """The driver: the native loops that run a program, alone or with a pool of workers.
 
-Both functions take one block of 64-bit words. `run` takes a program and is called from Python, once for a
-whole program; `work` takes a worker's line of the pool and never returns. All threads of a run walk the
-same steps, take their own static share of the tasks of each, and meet at barriers.
+It is one function, so that the walk through a program is compiled once, and takes one block of 64-bit words:
+a program, when it is called from Python, once for a whole program; or a worker's line of the pool, and then
+it never returns. All threads of a run walk the same steps, take their own static share of the tasks of each,
+and meet at barriers.
 
 What makes threads fast is what they need not tell each other: a word that one thread wrote is fetched by
 the others from its cache, at up to a microsecond a line. So the words below are arranged by who writes them
@@ -30,6 +31,7 @@ TIMINGS = 4  # address of the table of timings, or 0
 FAILED = 5  # the step that failed; the number of steps if none did
 ARRAYS = 6  # number of NumPy arrays, whose elements are the first buffers
 DATA = 7  # place, in words, of the address of the elements in such an object
+ROLE = 8  # `PROGRAM_TO_RUN` or `WORKER`, in a worker's line too
 THREADS = 1 * LINE  # how many threads may run this program, the caller included
 POOL = THREADS + 1  # address of the pool, if that is more than one
 CALLS = THREADS + 2  # how often `run` was called
@@ -53,20 +55,37 @@ HOME = 2  # address of the pool
 THREAD = 3  # number of this thread
 SERVED = 4  # the latest ticket when this worker was made
 
+PROGRAM_TO_RUN, WORKER = 0, 1
+
 TICKET_BITS = 10
 
 SPINS_TO_YIELD = 64
 SPINS_TO_SLEEP = 64 * SPINS_TO_YIELD  # about 0.1 ms
 
 
-def run() -> Callable[..., int]:
-    """Build `int64 run(int64* program)`, which runs a program and returns the status of its failing step.
+def drive() -> Callable[..., int]:
+    """Build `int64 drive(int64* words)`, which runs a program, or serves a pool for ever.
 
     Returns
     -------
     callable
         For `frontend.translate`.
     """
+    run, work = _run(), _work()
+
+    def drive(words):  # type: ignore[no-untyped-def]
+        if words[ROLE] == WORKER:
+            return work(words)
+        return run(words)
+
+    return drive
+
+
+@cache
+def _run() -> Callable[..., int]:
+    """Build the run of a program; it returns the status of its failing step."""
+    from numba.extending import register_jitable
+
     from .. import concurrency as native
 
     words_at, address_of = native.words_at, native.address_of
@@ -75,6 +94,7 @@ def run() -> Callable[..., int]:
     wake_all = native.pthread_cond_broadcast
     walk, await_clock = _walk(), _await_clock()
 
+    @register_jitable
     def run(program):  # type: ignore[no-untyped-def]
         program[CALLS] += 1
         steps = program[STEPS]
@@ -120,14 +140,11 @@ def run() -> Callable[..., int]:
     return run
 
 
-def work() -> Callable[..., int]:
-    """Build `int64 work(int64* worker)`, which serves a pool for ever.
+@cache
+def _work() -> Callable[..., int]:
+    """Build the service of a worker."""
+    from numba.extending import register_jitable
 
-    Returns
-    -------
-    callable
-        For `frontend.translate`.
-    """
     from .. import concurrency as native
 
     words_at, address_of = native.words_at, native.address_of
@@ -135,6 +152,7 @@ def work() -> Callable[..., int]:
     lock, unlock, sleep = native.pthread_mutex_lock, native.pthread_mutex_unlock, native.pthread_cond_wait
     walk, spin = _walk(), _spin()
 
+    @register_jitable
     def work(worker):  # type: ignore[no-untyped-def]
         pool = words_at(worker[HOME])
         ticket = worker[SERVED]

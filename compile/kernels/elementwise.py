@@ -215,11 +215,17 @@ def collapse(
     return dims or [(1, (0,) * len(strides), bool(reduced) and len(reduced) == len(shape))]
 
 
-def lower_group(steps: Steps, members: Sequence[Apply], root: Apply) -> None:
-    """Add the step of a fused group: elementwise nodes, and the reduction at its end if the root is one."""
+def lower_group(steps: Steps, members: Sequence[Apply], root: Apply, promised: Shape | None = None) -> None:
+    """Add the step of a fused group: elementwise nodes, and the reduction at its end if the root is one.
+
+    The extents of the loop that are the same in every call are `promised`; by default those that the open graph
+    knew.
+    """
     reduction = root.op if isinstance(root.op, Reduction) else None
     space = root.inputs[0] if reduction is not None else root.outputs[0]
-    shape, promised = shape_of(space), promised_shape(space, shape_of(space))
+    shape = shape_of(space)
+    if promised is None:
+        promised = promised_shape(space, shape)
     formula = Formula()
     for member in members:
         if isinstance(member.op, Elementwise):

@@ -154,7 +154,7 @@ class Indexing(Op):
         for array, role in zip(given, roles(self.pattern), strict=True):
             if role == "array":
                 axis = next(axes)
-                _check_index(array, axis, arrays[0].shape[axis])
+                check_index(array, axis, arrays[0].shape[axis])
                 checked.append(array.astype("int64"))
             else:
                 checked.append(int(array))
@@ -188,7 +188,7 @@ def _common_shape(arrays: Sequence[TensorType]) -> list[int | None]:
     return shape
 
 
-def _check_index(index: np.ndarray, axis: int, extent: int) -> None:
+def check_index(index: np.ndarray, axis: int, extent: int) -> None:
     """Refuse the first element of an index array that lies outside, as `index_error` words it."""
     bad = (index < -extent) | (index >= extent)
     if bad.any():

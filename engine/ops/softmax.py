@@ -11,8 +11,10 @@ import numpy as np
 from arignote.engine.batching import folded
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Op, Variable, as_variable
+from arignote.engine.ops.getitem import getitem
+from arignote.engine.ops.index import check_index
 from arignote.engine.ops.reduce import sum
-from arignote.engine.ops.shape import dimshuffle, extents, one_axis, product, reshape
+from arignote.engine.ops.shape import arange, dimshuffle, extents, one_axis, product, reshape
 from arignote.engine.types import TensorType
 
 
@@ -74,6 +76,62 @@ class LogSoftmax(_RowWise):
         (x,), (gradient,) = inputs, gradients
         assert gradient is not None
         return [gradient - Softmax()(x) * sum(gradient, axis=1, keepdims=True)]
+
+
+@dataclass(frozen=True)
+class LogSoftmaxAt(Op):
+    """log(softmax(x))[i, y[i]] of each row i: the log-likelihood of the classes y. Inputs: x, y."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        rows, classes = types
+        return [TensorType(rows.dtype, (_cases(rows, classes),))]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        x, y = arrays
+        check_index(y, 1, x.shape[1])
+        return (LogSoftmax().perform(x)[0][np.arange(len(x)), y],)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        return [LogSoftmaxAtGradient()(gradients[0], *inputs), None]
+
+
+@dataclass(frozen=True)
+class LogSoftmaxAtGradient(Op):
+    """g[i] * (onehot(y[i]) - softmax(x)[i]) of each row i: the gradient of `LogSoftmaxAt`. Inputs: g, x, y."""
+
+    def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
+        _, rows, classes = types
+        return [rows.with_shape((_cases(rows, classes), rows.shape[1]))]
+
+    def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        g, x, y = arrays
+        check_index(y, 1, x.shape[1])
+        result = -g[:, None] * Softmax().perform(x)[0]
+        result[np.arange(len(x)), y] += g
+        return (result,)
+
+    def vjp(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradients: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        (g, x, y), (h,) = inputs, gradients
+        assert h is not None
+        p = Softmax()(x)
+        of_class = getitem(h, (arange(extents(y)[0]), y))
+        return [
+            of_class - sum(h * p, axis=1),
+            -SoftmaxGradient()(h * dimshuffle(g, 0, "x"), p),
+            None,
+        ]
+
+
+def _cases(rows: TensorType, classes: TensorType) -> int | None:
+    """Return the number of rows and classes."""
+    cases, labels = rows.shape[0], classes.shape[0]
+    if cases is not None and labels is not None and cases != labels:
+        raise ShapeError("log_softmax_at: the classes", expected=f"{cases}, one a row", actual=str(labels))
+    return labels if cases is None else cases
 
 
 def _along(op: _RowWise, x: Any, axis: int | None) -> Variable:
