@@ -15,7 +15,13 @@ from arignote.engine.ops.gradient import DisconnectedGrad, GradClip, GradScale, 
 from arignote.engine.ops.index import Entry, IncSubtensor, Subtensor, element_of_vector
 from arignote.engine.ops.reduce import BroadcastTo, Sum, max, sum
 from arignote.engine.ops.shape import Alloc, DimShuffle, Reshape, ShapeOf, SpecifyShape, dimshuffle
-from arignote.engine.ops.softmax import LogSoftmax, LogSoftmaxAt, LogSoftmaxAtGradient, Softmax, SoftmaxGradient
+from arignote.engine.ops.softmax import (
+    LogSoftmax,
+    LogSoftmaxAt,
+    LogSoftmaxAtGradient,
+    Softmax,
+    SoftmaxGradient,
+)
 from arignote.engine.patterns import counts, inputs_of, is_filled_with, is_zeros, shuffled_from, stands_for
 from arignote.engine.rewrite import Rule, rule
 
@@ -195,7 +201,7 @@ def element_of_log_softmax(node: Apply) -> Variable | None:
 
 @rule(e.Sub, keeps="poles")
 def gradient_of_element_of_log_softmax(node: Apply) -> Variable | None:
-    """s - softmax(x) * sum(s) = logsoftmaxatgradient(g, x, y), where s = inc_subtensor(zeros[arange(n), y], g)."""
+    """(s - softmax(x) * sum(s)) = logsoftmaxatgradient(g, x, y), where s is 0 but for s[arange(n), y] = g."""
     scattered, product = node.inputs
     parts, factors = inputs_of(scattered, IncSubtensor), inputs_of(product, e.Mul)
     if parts is None or factors is None or not is_zeros(parts[0]):

@@ -218,8 +218,7 @@ def collapse(
 def lower_group(steps: Steps, members: Sequence[Apply], root: Apply, promised: Shape | None = None) -> None:
     """Add the step of a fused group: elementwise nodes, and the reduction at its end if the root is one.
 
-    The extents of the loop that are the same in every call are `promised`; by default those that the open graph
-    knew.
+    Extents of the loop that are the same in every call are `promised`: by default what the open graph knew.
     """
     reduction = root.op if isinstance(root.op, Reduction) else None
     space = root.inputs[0] if reduction is not None else root.outputs[0]

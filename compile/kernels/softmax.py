@@ -146,8 +146,8 @@ def softmax_gradient(*, dtype: str) -> Kernel:
 def log_softmax_at(*, dtype: str, labels: str) -> Kernel:
     """Build the kernel of the logarithm of the softmax of each row, at the row's class.
 
-    Arguments of the kernel: the addresses of the matrix, of the classes and of the result; the numbers of rows
-    and columns. A class is a column; a negative one counts from the end.
+    Arguments of the kernel: the addresses of the matrix, of the classes and of the result; the numbers of
+    rows and columns. A class is a column; a negative one counts from the end.
 
     Parameters
     ----------

@@ -99,7 +99,10 @@ class LogSoftmaxAt(Op):
 
 @dataclass(frozen=True)
 class LogSoftmaxAtGradient(Op):
-    """g[i] * (onehot(y[i]) - softmax(x)[i]) of each row i: the gradient of `LogSoftmaxAt`. Inputs: g, x, y."""
+    """g[i] * (onehot(y[i]) - softmax(x)[i]) of each row i: the gradient of `LogSoftmaxAt`.
+
+    Inputs: g, x, y.
+    """
 
     def infer(self, types: Sequence[TensorType], values: Sequence[int | None]) -> Sequence[TensorType]:
         _, rows, classes = types

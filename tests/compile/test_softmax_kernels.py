@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import scipy.special
 
+from arignote import function, grad
+from arignote import tensor as T
 from arignote.compile.kernels.softmax import tasks
 from arignote.compile.objects import kernel_address
 from arignote.compile.spec import KernelSpec
+from arignote.engine.errors import InputError, ShapeError
+from arignote.engine.graph import op_name
+from arignote.engine.ops.softmax import LogSoftmaxAt, LogSoftmaxAtGradient
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -90,3 +95,38 @@ def test_nothing_beside_the_arrays_is_touched(shape, end, dtype):
     for builder, operands in (("softmax", (x,)), ("log_softmax", (x,)), ("softmax_gradient", (x, x))):
         found = run(builder, *operands, place=lambda array: guarded(array, end))
         np.testing.assert_array_equal(found, run(builder, *operands))
+
+
+@pytest.mark.parametrize("loss", [LogSoftmaxAt(), LogSoftmaxAtGradient()], ids=op_name)
+def test_a_class_out_of_range_is_named(loss):
+    x, y = T.dmatrix("x"), T.ivector("y")
+    inputs = [x, y] if isinstance(loss, LogSoftmaxAt) else [x[:, 0], x, y]
+    f = function([x, y], loss(*inputs))
+    for classes, bad in (([0, 2, 3], 2), ([-4, 0, 0], 0)):
+        with pytest.raises(
+            InputError, match=rf"element {bad} of the index array\) is out of range for axis 1"
+        ):
+            f(np.zeros((3, 3)), np.array(classes, "int32"))
+
+
+def test_the_classes_are_as_many_as_the_rows():
+    x, y = T.dmatrix("x"), T.ivector("y")
+    f = function([x, y], LogSoftmaxAt()(x, y))
+    with pytest.raises(ShapeError, match="the classes"):
+        f(np.zeros((3, 3)), np.zeros(2, "int32"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_network_takes_two_kernels_for_loss_and_gradient(dtype):
+    """As everybody writes it, whatever the number of cases; the values are SciPy's."""
+    x, y = T.TensorType(dtype, (None, None))("x"), T.ivector("y")
+    cost = -T.log(T.nnet.softmax(x))[T.arange(y.shape[0]), y].sum()
+    f = function([x, y], [cost, grad(cost, x)])
+    for cases in (3, 9000):
+        logits, classes = matrix((cases, 4), dtype), np.arange(cases, dtype="int32") % 4
+        value, slope = f(logits, classes)
+        logarithms = scipy.special.log_softmax(logits.astype("float64"), axis=1)
+        np.testing.assert_allclose(value, -logarithms[np.arange(cases), classes].sum(), rtol=1e-5)
+        np.testing.assert_allclose(slope, np.exp(logarithms) - np.eye(4)[classes], rtol=1e-5, atol=1e-6)
+    assert f.explain().count("softmax:log_softmax_at") == 4
+    assert "index:move" not in f.explain()

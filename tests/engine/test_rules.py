@@ -29,6 +29,7 @@ r = TensorType("float64", (1, None))("r")
 a = TensorType("float64", ())("a")
 b = TensorType("float64", ())("b")
 q = TensorType("float64", (None, None))("q")
+c = TensorType("int64", (2,))("c")
 i = TensorType("int64", (None,))("i")
 u = TensorType("uint8", (None,))("u")
 j = TensorType("int64", (None,))("j")
@@ -36,6 +37,14 @@ p = T.nnet.softmax(m)
 s = T.nnet.sigmoid(x)
 z = np.zeros(1)
 zeros = T.zeros_like(m)
+log_k = T.nnet.logsoftmax(k)
+
+
+def slope_of_picked(array):
+    """The gradient of the logarithms at the classes c, weighted with 1.5 and -2, if the array is of zeros."""
+    scattered = T.inc_subtensor(array[[0, 1], c], np.array([1.5, -2.0]))
+    return scattered - T.nnet.softmax(k) * T.sum(scattered, axis=1, keepdims=True)
+
 
 # rule, expression, its text before and after; None where the rule must leave it alone
 ROWS = [
@@ -317,6 +326,32 @@ ROWS = [
         "(<constant float64(2, 3)> * exp((k - (switch(isinf(t1), 0, t1) + log(dimshuffle[pattern=('x', 0)](sum[axes=(0,)](exp((k - switch(isinf(t1), 0, t1)))))))))) where t1 = dimshuffle[pattern=('x', 0)](max[axes=(0,)](k))",
     ),
     ("log_of_softmax", T.log(p[i, i]), "log(softmax(m)[i, i])", "logsoftmax(m)[i, i]"),
+    (
+        "element_of_log_softmax",
+        log_k[T.arange(2), c],
+        "logsoftmax(k)[arange[dtype='int64'](0, 2, 1), c]",
+        "logsoftmaxat(k, c)",
+    ),
+    (
+        "element_of_log_softmax",
+        log_k[[0, 1], c],
+        "logsoftmax(k)[<constant int64(2)>, c]",
+        "logsoftmaxat(k, c)",
+    ),
+    ("element_of_log_softmax", log_k[[1, 0], c], "logsoftmax(k)[<constant int64(2)>, c]", None),
+    ("element_of_log_softmax", log_k[i, c], "logsoftmax(k)[i, c]", None),
+    (
+        "gradient_of_element_of_log_softmax",
+        slope_of_picked(T.zeros((2, 3))),
+        "(inc_subtensor(alloc(0.0, 2, 3)[<constant int64(2)>, c], <constant float64(2)>) - (softmax(k) * dimshuffle[pattern=(0, 'x')](sum[axes=(1,)](inc_subtensor(alloc(0.0, 2, 3)[<constant int64(2)>, c], <constant float64(2)>)))))",
+        "logsoftmaxatgradient(<constant float64(2)>, k, c)",
+    ),
+    (
+        "gradient_of_element_of_log_softmax",
+        slope_of_picked(k),
+        "(inc_subtensor(k[<constant int64(2)>, c], <constant float64(2)>) - (softmax(k) * dimshuffle[pattern=(0, 'x')](sum[axes=(1,)](inc_subtensor(k[<constant int64(2)>, c], <constant float64(2)>)))))",
+        None,
+    ),
     ("log_of_softmax", T.log(m[i, i]), "log(m[i, i])", None),
     (
         "gradient_of_log_of_softmax",
@@ -333,7 +368,7 @@ VECTOR = np.array([-3.0, -0.0, 0.5, 2.0])
 MATRIX = np.array([[0.1, -2.0, 3.0], [1.0, 1.5, -0.0]])
 VALUES = {
     x: VECTOR, y: np.array([1.0, 2.0, -1.0, 0.0]), m: MATRIX, n: MATRIX[::-1], k: MATRIX, r: MATRIX[:1],
-    a: np.array(0.7), b: np.array(-0.2), q: MATRIX.reshape(3, 2), i: np.array([1, 0]), u: np.array([3, 0], "uint8"),
+    a: np.array(0.7), b: np.array(-0.2), q: MATRIX.reshape(3, 2), i: np.array([1, 0]), c: np.array([2, -2]), u: np.array([3, 0], "uint8"),
     j: np.array([0, 2, 0, 1]),
 }  # fmt: skip
 
