@@ -138,7 +138,7 @@ def draw_images(
         from 0 to 1 (or 0 to 255, if they are whole numbers). An array of shape (images, rows, columns) draws
         each under its number, a matrix is one image.
     columns : int, optional
-        How many stand in a row. By default up to five.
+        How many a row has room for. By default up to five.
     signed : bool
         Whether zero is white, what is negative blue, and what is positive red, as in `draw_grids`. By default
         images go from black to white.
@@ -179,7 +179,7 @@ def draw_images(
 
     across = min(columns or 5, len(named))
     down = math.ceil(len(named) / across)
-    side = min(_WIDTH / across, 3.2)
+    side = min(_WIDTH / (columns or across), 3.2)
     tallest = max(min(image.shape[0] / image.shape[1], 2.0) for image in named.values())
     has_titles = isinstance(images, Mapping)
     figure = Figure(

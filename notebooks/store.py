@@ -60,6 +60,7 @@ def executed(notebook: NotebookNode, seconds: int = 300) -> NotebookNode:
             result,
             timeout=seconds,
             record_timing=False,
+            coalesce_streams=True,  # what a cell prints in several goes
             resources={"metadata": {"path": folder}},
             extra_arguments=[f"--IPKernelApp.exec_lines={FIRST}", "--log-level=ERROR"],
         )
