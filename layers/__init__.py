@@ -13,6 +13,9 @@ from arignote.layers.conv import Conv1D, Conv2D, Conv3D
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data.preprocessing import MeanSubtraction, Normalisation, PCAWhitening, ZCAWhitening
+from arignote.layers.data.sizes import pad_to_one_size
+from arignote.layers.data.weights import class_weights
 from arignote.layers.dense import Activate, Bias, Dense, Dropout, Flatten, Reshape
 from arignote.layers.graph import Graph, Input, Node
 from arignote.layers.initialisers import (
@@ -99,15 +102,18 @@ __all__ = [
     "Layer",
     "LeCun",
     "MaxPool2D",
+    "MeanSubtraction",
     "MultiStepDecay",
     "Network",
     "NetworkFileError",
     "Nielsen",
     "Node",
     "Normal",
+    "Normalisation",
     "OneCycle",
     "Optimiser",
     "Orthogonal",
+    "PCAWhitening",
     "PolynomialDecay",
     "RMSprop",
     "Reshape",
@@ -122,6 +128,8 @@ __all__ = [
     "Uniform",
     "WarmUp",
     "Watcher",
+    "ZCAWhitening",
+    "class_weights",
     "conv_fans",
     "dense_fans",
     "expand_one_pixel",
@@ -131,6 +139,7 @@ __all__ = [
     "load_fashion_mnist",
     "load_mnist",
     "load_network",
+    "pad_to_one_size",
     "relu",
     "save_network",
     "sigmoid",

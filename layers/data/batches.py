@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.origin import inherit, user_line
 from arignote.layers.data.augmentation import Transform
+from arignote.layers.data.weights import checked_weights
 
 
 class Batch(NamedTuple):
@@ -308,49 +309,6 @@ class _Made:
                 origin=user_line(),
             )
         return cls(source)
-
-
-def checked_weights(weights: ArrayLike, count: int, argument: str = "weights") -> NDArray[np.floating[Any]]:
-    """Return weights of examples as a vector of floats.
-
-    Parameters
-    ----------
-    weights : array_like of float, shape (count,)
-        At least 0, and finite.
-    count : int
-        The number of examples.
-    argument : str
-        What the user calls them, for errors.
-
-    Returns
-    -------
-    ndarray of float, shape (count,)
-
-    Raises
-    ------
-    ShapeError, InputError
-        For weights that do not fit.
-    """
-    array = np.asarray(weights)
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
-    if array.shape != (count,):
-        raise ShapeError(
-            argument,
-            expected=f"one for each example: shape ({count},)",
-            actual=f"shape {array.shape}",
-            origin=user_line(),
-        )
-    wrong = ~(array >= 0) | np.isinf(array)
-    if wrong.any():
-        place = int(wrong.argmax())
-        raise InputError(
-            argument,
-            expected="finite numbers of at least 0",
-            actual=f"{array[place]} at position {place}",
-            origin=user_line(),
-        )
-    return array
 
 
 def _checked_batch(batch: Any, step: int) -> Batch:
