@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from arignote.compile.arena import Lifetime, place
 from arignote.compile.fusion import fuse
+from arignote.compile.kernels.blocks import lower_blocks, products
 from arignote.compile.kernels.elementwise import lower_group
 from arignote.compile.lowering import PlannedStep, Steps, data_inputs, lower, shape_of
 from arignote.compile.sizes import size_text
@@ -22,6 +23,7 @@ from arignote.engine.errors import AllocationError, ShapeError
 from arignote.engine.graph import Apply, Variable, op_name, walk
 from arignote.engine.ops.elementwise import Cast, Elementwise
 from arignote.engine.origin import Origin
+from arignote.engine.types import Shape
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,21 @@ def build(
     for x, variable in zip(news, updated, strict=True):
         check_update(variable, shape_of(x), x.origin)
     in_place = _in_place_updates(graph, outputs, news, updated, shapes, nodes, groups)
+    blocked = {
+        group: product
+        for group, product in products(groups, readers).items()
+        # What runs behind the first write to a shared variable reads none that is written to.
+        if group.outputs[0] not in in_place
+        or not {_source(graph, x) for x in product.inputs}.intersection(updated)
+    }
+    in_blocks = set(blocked.values())
+
+    def lower_loop(node: Apply, promised: Shape | None = None) -> None:
+        if node in blocked:
+            lower_blocks(steps, groups[node], node, blocked[node])
+        else:
+            lower_group(steps, groups[node], node, promised)
+
     results = [Result(shape_of(x), x.dtype) for x in outputs]
     renewed: dict[Variable, Result] = {}
     _set_destinations(steps, outputs, results, set(news))
@@ -105,8 +122,8 @@ def build(
     for node in nodes:
         if node in groups:
             if node.outputs[0] not in in_place:
-                lower_group(steps, groups[node], node)
-        elif node not in fused:
+                lower_loop(node)
+        elif node not in fused and node not in in_blocks:
             lower(steps, node)
     for x, result in zip(outputs, results, strict=True):
         target = View.contiguous(result, x.dtype, result.shape)
@@ -128,7 +145,7 @@ def build(
     for x, variable in in_place.items():
         steps.set_destination(x, View.contiguous(Argument(variable), x.dtype, shape_of(x)))
         assert x.owner is not None
-        lower_group(steps, groups[x.owner], x.owner, promised=shape_of(x))
+        lower_loop(x.owner, shape_of(x))
     for source, target, node in late:
         steps.copy(source, target, node)
 
