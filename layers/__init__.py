@@ -6,9 +6,22 @@
 (1000,)
 """
 
-from arignote.layers.activations import linear, relu, sigmoid, tanh
+from arignote.layers.activations import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    leaky_relu,
+    linear,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
 from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
-from arignote.layers.containers import Add, Residual, Sequential
+from arignote.layers.containers import Add, Branches, Composite, Concatenate, Residual, Sequential, Step
 from arignote.layers.conv import Conv1D, Conv2D, Conv3D
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
@@ -33,7 +46,9 @@ from arignote.layers.initialisers import (
     dense_fans,
 )
 from arignote.layers.layer import Layer, Training
+from arignote.layers.nets import lenet, resnet
 from arignote.layers.network import DivergenceError, Network
+from arignote.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from arignote.layers.optimisers import (
     SGD,
     Adadelta,
@@ -45,7 +60,18 @@ from arignote.layers.optimisers import (
     Optimiser,
     RMSprop,
 )
-from arignote.layers.pool import AveragePool2D, GlobalAveragePool, MaxPool2D
+from arignote.layers.pool import (
+    AdaptiveAveragePool2D,
+    AdaptiveMaxPool2D,
+    AveragePool1D,
+    AveragePool2D,
+    AveragePool3D,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+)
 from arignote.layers.saving import NetworkFileError, load_network, save_network
 from arignote.layers.schedules import (
     CosineDecay,
@@ -70,11 +96,19 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AdaptiveAveragePool2D",
+    "AdaptiveMaxPool2D",
     "Add",
+    "AveragePool1D",
     "AveragePool2D",
+    "AveragePool3D",
     "Batch",
+    "BatchNorm",
     "Batches",
     "Bias",
+    "Branches",
+    "Composite",
+    "Concatenate",
     "Constant",
     "Conv1D",
     "Conv2D",
@@ -93,6 +127,7 @@ __all__ = [
     "FullyConnected",
     "FullyConnectedLayer",
     "GlobalAveragePool",
+    "GlobalMaxPool",
     "Glorot",
     "Graph",
     "He",
@@ -100,8 +135,12 @@ __all__ = [
     "Input",
     "InverseSquareRoot",
     "Layer",
+    "LayerNorm",
     "LeCun",
+    "LocalResponseNorm",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPool3D",
     "MeanSubtraction",
     "MultiStepDecay",
     "Network",
@@ -123,6 +162,7 @@ __all__ = [
     "Sequential",
     "Shift",
     "SoftmaxLayer",
+    "Step",
     "StepDecay",
     "Training",
     "Uniform",
@@ -132,7 +172,12 @@ __all__ = [
     "class_weights",
     "conv_fans",
     "dense_fans",
+    "elu",
     "expand_one_pixel",
+    "gelu",
+    "hard_sigmoid",
+    "leaky_relu",
+    "lenet",
     "linear",
     "load_clothes",
     "load_digits",
@@ -141,8 +186,13 @@ __all__ = [
     "load_network",
     "pad_to_one_size",
     "relu",
+    "resnet",
     "save_network",
+    "selu",
     "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
     "tanh",
 ]
 

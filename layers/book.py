@@ -11,8 +11,6 @@ from dataclasses import InitVar, dataclass
 from math import prod, sqrt
 from typing import Any, Self
 
-import numpy as np
-
 from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Variable
 from arignote.engine.ops import softmax
@@ -35,29 +33,26 @@ from arignote.layers.layer import (
 from arignote.layers.pool import MaxPool2D
 
 
-class _BookLayer(Layer):
-    """A layer of the book: some others, built at once, whose parameters are `w` and `b`.
+class _BookLayer(Sequential):
+    """A layer of the book: a sequence of others, built at once, whose parameters are `w` and `b`.
 
     Attributes
     ----------
-    body : Sequential
-        What it is made of.
     mini_batch_size : int or None
         The number of examples that it is made for, if its arguments state one.
     """
 
-    body: Sequential
     mini_batch_size: int | None = None
 
     def _made_of(self, layers: list[Layer], input_shape: Shape, rng: Rng) -> None:
-        self.body = Sequential(layers)
+        self.layers = layers
         self.build(input_shape, rng=rng)
         self.w, self.b = self.params
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         """`w` and `b`."""
-        return {str(parameter.variable.name): parameter for parameter in self.body.parameters.values()}
+        return {str(parameter.variable.name): parameter for parameter in super().parameters.values()}
 
     def build(self, *shapes: Shape, rng: Rng = None) -> Self:
         """Make the parameters; a layer that has them takes examples of any shape of as many numbers."""
@@ -65,18 +60,14 @@ class _BookLayer(Layer):
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the body's output."""
-        return self.output_shape if self._takes(shapes) else self.body.infer(*shapes)
+        return self.output_shape if self._takes(shapes) else super().infer(*shapes)
 
     def _takes(self, shapes: Sequence[Shape]) -> bool:
         return self.is_built and [prod(shape) for shape in shapes] == [prod(self.input_shape)]
 
-    def create(self, rng: np.random.Generator) -> None:
-        """Build the body."""
-        self.body.build(self.input_shape, rng=rng)
-
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
         """Return the activations of examples, in any shape of as many numbers; see `Layer.output`."""
-        return self.body.output(as_examples(inputs[0], self.input_shape), training=training)
+        return super().output(as_examples(inputs[0], self.input_shape), training=training)
 
 
 @dataclass(eq=False)

@@ -1,20 +1,94 @@
-"""Layers made of layers: one after the other, and around a shortcut."""
+"""Layers made of layers: one after the other, side by side, and around a shortcut."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable
+from arignote.engine.ops import concatenate
 from arignote.engine.origin import scope, user_line
 from arignote.layers.layer import Layer, Rng, Shape, Training
 
+T = TypeVar("T")
 
-class Sequential(Layer):
+
+class Step(NamedTuple):
+    """A layer within a composite, and what it takes.
+
+    Attributes
+    ----------
+    name : str
+    layer : Layer
+    sources : tuple of int
+        Places of values, which are counted: the inputs of the composite first, then what each step makes.
+    """
+
+    name: str
+    layer: Layer
+    sources: tuple[int, ...]
+
+
+class Composite(Layer):
+    """A layer that is made of layers: a subclass states its `steps`, and all else follows from them."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> Sequence[Step]:
+        """The layers in the order in which they are applied; the last gives the output."""
+
+    def follow(self, values: Sequence[T], make: Callable[..., T]) -> T:
+        """Return the output's value, whatever is followed through the steps: shapes, expressions ...
+
+        Parameters
+        ----------
+        values : sequence
+            Of the inputs.
+        make : callable
+            Of a step and the values of what it takes, to the value of what it gives.
+        """
+        known = list(values)
+        for step in self.steps:
+            known.append(make(step, *(known[source] for source in step.sources)))
+        return known[-1]
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        """The layers, each by the first step that applies it."""
+        first: dict[int, Step] = {}
+        for step in self.steps:
+            first.setdefault(id(step.layer), step)
+        return {step.name: step.layer for step in first.values()}
+
+    def infer(self, *shapes: Shape) -> Shape:
+        """Return the shape of what the last step gives."""
+        return self.follow(shapes, lambda step, *given: inferred(step.name, step.layer, *given))
+
+    def create(self, rng: np.random.Generator) -> None:
+        """Build the layers."""
+        self.follow(self.input_shapes, lambda step, *given: step.layer.build(*given, rng=rng).output_shape)
+
+    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
+        """Return the expression of what the last step gives; see `Layer.output`."""
+
+        def applied(step: Step, *given: Variable) -> Variable:
+            with scope(f"{step.name} {type(step.layer).__name__}"):
+                return step.layer.output(*given, training=training)
+
+        return self.follow(inputs, applied)
+
+
+def chain(layers: dict[str, Layer]) -> list[Step]:
+    """Return the steps of layers one upon the other."""
+    return [Step(name, layer, (place,)) for place, (name, layer) in enumerate(layers.items())]
+
+
+class Sequential(Composite):
     """Layers one upon the other.
 
     Parameters
@@ -45,15 +119,7 @@ class Sequential(Layer):
     def __init__(
         self, layers: Sequence[Layer], input_shape: Sequence[int] | None = None, rng: Rng = None
     ) -> None:
-        self.layers = list(layers)
-        for place, layer in enumerate(self.layers):
-            if not isinstance(layer, Layer):
-                raise DTypeError(
-                    "Sequential: argument `layers`",
-                    expected="layers",
-                    actual=f"{layer!r} at place {place}",
-                    origin=user_line(),
-                )
+        self.layers = checked_layers("Sequential", layers)
         if input_shape is not None:
             self.build(tuple(input_shape), rng=rng)
 
@@ -70,30 +136,9 @@ class Sequential(Layer):
         return self.layers[place]
 
     @property
-    def parts(self) -> dict[str, Layer]:
-        """The layers, by their places, counted from 0."""
-        return {str(place): layer for place, layer in enumerate(self.layers)}
-
-    def infer(self, *shapes: Shape) -> Shape:
-        """Return the shape of what the last layer gives."""
-        (shape,) = shapes
-        for place, layer in enumerate(self.layers):
-            shape = inferred(f"layer {place}", layer, shape)
-        return shape
-
-    def create(self, rng: np.random.Generator) -> None:
-        """Build the layers."""
-        (shape,) = self.input_shapes
-        for layer in self.layers:
-            shape = layer.build(shape, rng=rng).output_shape
-
-    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the expression of the last layer's output; see `Layer.output`."""
-        (x,) = inputs
-        for place, layer in enumerate(self.layers):
-            with scope(f"{place} {type(layer).__name__}"):
-                x = layer.output(x, training=training)
-        return x
+    def steps(self) -> list[Step]:
+        """The layers, named by their places, counted from 0."""
+        return chain({str(place): layer for place, layer in enumerate(self.layers)})
 
 
 @dataclass(eq=False)
@@ -117,7 +162,83 @@ class Add(Layer):
 
 
 @dataclass(eq=False)
-class Residual(Layer):
+class Concatenate(Layer):
+    """Its inputs side by side: of images their channels, one after the other.
+
+    Parameters
+    ----------
+    axis : int
+        The axis of an example along which they are joined; they have the same extents along all others.
+
+    Examples
+    --------
+    >>> Concatenate().build((3, 8, 8), (5, 8, 8)).output_shape
+    (8, 8, 8)
+    """
+
+    axis: int = 0
+
+    def infer(self, *shapes: Shape) -> Shape:
+        """Return the common shape, with the sum of the extents along the axis."""
+        ndim = len(shapes[0]) if shapes else 0
+        if not isinstance(self.axis, int) or not -ndim <= self.axis < ndim:
+            raise ShapeError(
+                "Concatenate: argument `axis`",
+                expected=f"an axis of an example, from {-ndim} to {ndim - 1}" if ndim else "an input",
+                actual=repr(self.axis),
+                origin=user_line(),
+            )
+        axis = self.axis % ndim
+        if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) > 1:
+            raise ShapeError(
+                "Concatenate: the inputs",
+                expected=f"examples that differ along axis {axis} only",
+                actual=_listed(shapes),
+                origin=user_line(),
+            )
+        return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
+
+    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
+        """Return the inputs side by side; see `Layer.output`."""
+        return concatenate(inputs, axis=self.axis + 1 if self.axis >= 0 else self.axis)
+
+
+@dataclass(eq=False)
+class Branches(Composite):
+    """Layers side by side, each given the same input, and what puts together what they give.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    merge : Layer
+        Of as many inputs.
+
+    References
+    ----------
+    C. Szegedy et al., "Going deeper with convolutions", CVPR 2015.
+
+    Examples
+    --------
+    >>> from arignote.layers import Conv2D
+    >>> Branches([Conv2D(8, size, padding="half") for size in (1, 3, 5)]).build((3, 32, 32)).output_shape
+    (24, 32, 32)
+    """
+
+    layers: Sequence[Layer]
+    merge: Layer = field(default_factory=Concatenate)
+
+    def __post_init__(self) -> None:
+        self.layers = checked_layers("Branches", self.layers)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The layers, named by their places, and `merge`."""
+        branches = [Step(str(place), layer, (0,)) for place, layer in enumerate(self.layers)]
+        return [*branches, Step("merge", self.merge, tuple(range(1, len(branches) + 1)))]
+
+
+@dataclass(eq=False)
+class Residual(Composite):
     """A layer with a shortcut around it: ``body(x) + shortcut(x)``.
 
     Parameters
@@ -140,16 +261,21 @@ class Residual(Layer):
     body: Layer
     shortcut: Layer | None = None
 
+    def __post_init__(self) -> None:
+        self._sum = Add()
+
     @property
-    def parts(self) -> dict[str, Layer]:
-        """The body and, if it has layers, the shortcut."""
-        return {"body": self.body} | ({"shortcut": self.shortcut} if self.shortcut is not None else {})
+    def steps(self) -> list[Step]:
+        """The body, the shortcut if it has layers, and the sum."""
+        body = Step("body", self.body, (0,))
+        if self.shortcut is None:
+            return [body, Step("sum", self._sum, (1, 0))]
+        return [body, Step("shortcut", self.shortcut, (0,)), Step("sum", self._sum, (1, 2))]
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the body's output, which the shortcut's must equal."""
-        (shape,) = shapes
-        body = inferred("the body", self.body, shape)
-        shortcut = shape if self.shortcut is None else inferred("the shortcut", self.shortcut, shape)
+        body = inferred("body", self.body, *shapes)
+        shortcut = shapes[0] if self.shortcut is None else inferred("shortcut", self.shortcut, *shapes)
         if body != shortcut:
             raise ShapeError(
                 "Residual: what the body gives cannot be added to the shortcut",
@@ -160,24 +286,27 @@ class Residual(Layer):
             )
         return body
 
-    def create(self, rng: np.random.Generator) -> None:
-        """Build the parts."""
-        for part in self.parts.values():
-            part.build(self.input_shape, rng=rng)
 
-    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the sum; see `Layer.output`."""
-        (x,) = inputs
-        shortcut = x if self.shortcut is None else self.shortcut.output(x, training=training)
-        return self.body.output(x, training=training) + shortcut
+def checked_layers(owner: str, layers: Any) -> list[Layer]:
+    """Return layers in a list; refuse anything else."""
+    found = list(layers)
+    for place, layer in enumerate(found):
+        if not isinstance(layer, Layer):
+            raise DTypeError(
+                f"{owner}: argument `layers`",
+                expected="layers",
+                actual=f"{layer!r} at place {place}",
+                origin=user_line(),
+            )
+    return found
 
 
 def inferred(place: str, layer: Layer, *shapes: Shape) -> Shape:
-    """Return ``layer.infer(*shapes)``; an error says at which place of the network it is."""
+    """Return ``layer.infer(*shapes)``; an error says at which place of a composite it is."""
     try:
         return layer.infer(*shapes)
     except ShapeError as error:
-        error.add_note(f"in {place}, {layer}, which is given {_listed(shapes)}")
+        error.add_note(f"in layer {place}, {layer}, which is given {_listed(shapes)}")
         raise
 
 

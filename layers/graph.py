@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from arignote.engine.errors import DTypeError, ShapeError
-from arignote.engine.graph import Variable
-from arignote.engine.origin import scope, user_line
-from arignote.layers.containers import Add, inferred
-from arignote.layers.layer import Layer, Rng, Shape, Training, checked_shape
+from arignote.engine.origin import user_line
+from arignote.layers.containers import Add, Composite, Step, inferred
+from arignote.layers.layer import Layer, Rng, Shape, checked_shape
 
 
 class Node:
@@ -30,7 +27,7 @@ class Node:
     def __init__(self, layer: Layer, inputs: Sequence[Node]) -> None:
         self.layer: Layer | None = layer
         self.inputs = tuple(inputs)
-        self.shape: Shape = inferred("the network", layer, *(node.shape for node in self.inputs))
+        self.shape: Shape = inferred("of the network", layer, *(node.shape for node in self.inputs))
 
     def __add__(self, other: Node) -> Node:
         return Add()(self, other)
@@ -57,7 +54,7 @@ class Input(Node):
         return f"Input({self.shape})"
 
 
-class Graph(Layer):
+class Graph(Composite):
     """A network of any form, described by its input and output nodes.
 
     A layer that is applied twice has one set of parameters, used twice.
@@ -102,13 +99,14 @@ class Graph(Layer):
         return self._nodes
 
     @property
-    def parts(self) -> dict[str, Layer]:
-        """The layers, by their places in `nodes`; a layer that is used twice, by the first."""
-        places: dict[int, tuple[str, Layer]] = {}
-        for place, node in enumerate(self._nodes):
-            if node.layer is not None:
-                places.setdefault(id(node.layer), (str(place), node.layer))
-        return dict(places.values())
+    def steps(self) -> list[Step]:
+        """The layers, named by their places in `nodes`."""
+        places = {node: place for place, node in enumerate((*self.inputs, *self._nodes))}
+        return [
+            Step(str(place), node.layer, tuple(places[each] for each in node.inputs))
+            for place, node in enumerate(self._nodes)
+            if node.layer is not None
+        ]
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the output node."""
@@ -120,21 +118,6 @@ class Graph(Layer):
                 origin=user_line(),
             )
         return self.end.shape
-
-    def create(self, rng: np.random.Generator) -> None:
-        """Build the layers."""
-        for node in self._nodes:
-            assert node.layer is not None
-            node.layer.build(*(each.shape for each in node.inputs), rng=rng)
-
-    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the expression of the output node; see `Layer.output`."""
-        values: dict[Node, Variable] = dict(zip(self.inputs, inputs, strict=True))
-        for place, node in enumerate(self._nodes):
-            assert node.layer is not None
-            with scope(f"{place} {type(node.layer).__name__}"):
-                values[node] = node.layer.output(*(values[each] for each in node.inputs), training=training)
-        return values[self.end]
 
 
 def _ordered(inputs: Sequence[Input], output: Node) -> tuple[Node, ...]:

@@ -191,9 +191,8 @@ class Layer(ABC):
         """Whether the layer has its parameters."""
         return "input_shapes" in self.__dict__
 
-    @property
-    def input_shape(self) -> Shape:
-        """The shape of one example, of a layer with one input."""
+    def check_built(self) -> None:
+        """Refuse a layer that has no shapes and parameters yet."""
         if not self.is_built:
             raise GraphError(
                 f"{self}: has no shapes and parameters yet",
@@ -202,6 +201,11 @@ class Layer(ABC):
                 fix="layer.build(shape of one example), or put it into a network",
                 origin=user_line(),
             )
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example, of a layer with one input."""
+        self.check_built()
         (shape,) = self.input_shapes
         return shape
 

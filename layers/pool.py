@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Variable
-from arignote.engine.ops import mean, pool_2d
+from arignote.engine.ops import concatenate, max, mean, pool_1d, pool_2d, pool_3d
 from arignote.engine.origin import user_line
 from arignote.layers.layer import Layer, Shape, Training, checked_shape, shape_of
 
@@ -35,13 +35,7 @@ class _Pooling(Layer):
     def infer(self, *shapes: Shape) -> Shape:
         """Return the channels and the extents of what the windows give."""
         (shape,) = shapes
-        if len(shape) != 1 + self.dimensions:
-            raise ShapeError(
-                f"{type(self).__name__}: the input",
-                expected=f"examples of {1 + self.dimensions} axes, channels first",
-                actual=f"examples of shape {shape}",
-                origin=user_line(),
-            )
+        _check_axes(self, shape, self.dimensions)
         return shape_of(self.output, (1, *shape))[1:]
 
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
@@ -84,6 +78,30 @@ class MaxPool2D(_Pooling):
     dimensions, pool, mode = 2, staticmethod(pool_2d), "max"
 
 
+class MaxPool1D(_Pooling):
+    """The maxima of windows of sequences; the arguments are those of `MaxPool2D`, for one axis.
+
+    Examples
+    --------
+    >>> MaxPool1D(2).build((4, 100)).output_shape
+    (4, 50)
+    """
+
+    dimensions, pool, mode = 1, staticmethod(pool_1d), "max"
+
+
+class MaxPool3D(_Pooling):
+    """The maxima of windows of images that have a depth; see `MaxPool2D`.
+
+    Examples
+    --------
+    >>> MaxPool3D(2).build((4, 16, 32, 32)).output_shape
+    (4, 8, 16, 16)
+    """
+
+    dimensions, pool, mode = 3, staticmethod(pool_3d), "max"
+
+
 class AveragePool2D(_Pooling):
     """The means of windows; the arguments are those of `MaxPool2D`. Padding is not counted.
 
@@ -96,8 +114,46 @@ class AveragePool2D(_Pooling):
     dimensions, pool, mode = 2, staticmethod(pool_2d), "average_exc_pad"
 
 
+class AveragePool1D(_Pooling):
+    """The means of windows of sequences; the arguments are those of `AveragePool2D`, for one axis.
+
+    Examples
+    --------
+    >>> AveragePool1D(5, stride=1, padding=2).build((4, 100)).output_shape
+    (4, 100)
+    """
+
+    dimensions, pool, mode = 1, staticmethod(pool_1d), "average_exc_pad"
+
+
+class AveragePool3D(_Pooling):
+    """The means of windows of images that have a depth; see `AveragePool2D`.
+
+    Examples
+    --------
+    >>> AveragePool3D(2).build((4, 16, 32, 32)).output_shape
+    (4, 8, 16, 16)
+    """
+
+    dimensions, pool, mode = 3, staticmethod(pool_3d), "average_exc_pad"
+
+
 @dataclass(eq=False)
-class GlobalAveragePool(Layer):
+class _GlobalPool(Layer):
+    """One number for each channel, whatever its extents."""
+
+    reduce: ClassVar[Callable[..., Variable]]  # the function of the engine
+
+    def infer(self, *shapes: Shape) -> Shape:
+        """Return the number of channels."""
+        return shapes[0][:1]
+
+    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
+        """Return a row of numbers for each example; see `Layer.output`."""
+        return type(self).reduce(inputs[0], axis=tuple(range(2, inputs[0].ndim)))
+
+
+class GlobalAveragePool(_GlobalPool):
     """The mean of each channel, whatever its extents.
 
     Examples
@@ -106,10 +162,105 @@ class GlobalAveragePool(Layer):
     (64,)
     """
 
+    reduce = staticmethod(mean)
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The maximum of each channel, whatever its extents.
+
+    Examples
+    --------
+    >>> GlobalMaxPool().build((64, 7, 7)).output_shape
+    (64,)
+    """
+
+    reduce = staticmethod(max)
+
+
+@dataclass(eq=False)
+class _AdaptivePool(Layer):
+    """Bins of an image, as many as the output has pixels: they cover it, and are as equal as can be."""
+
+    reduce: ClassVar[Callable[..., Variable]]  # the function of the engine
+    mode: ClassVar[str]  # the same in words of the engine's poolings
+
+    size: int | Shape
+
+    def __post_init__(self) -> None:
+        self.size = checked_shape(f"{type(self).__name__}: argument `size`", self.size, 2)
+
     def infer(self, *shapes: Shape) -> Shape:
-        """Return the number of channels."""
-        return shapes[0][:1]
+        """Return the channels and `size`."""
+        _check_axes(self, shapes[0], 2)
+        assert isinstance(self.size, tuple)
+        return (shapes[0][0], *self.size)
 
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the means; see `Layer.output`."""
-        return mean(inputs[0], axis=tuple(range(2, inputs[0].ndim)))
+        """Return what the bins give; see `Layer.output`."""
+        (x,) = inputs
+        extents, counts = self.input_shape[1:], self.output_shape[1:]
+        if not any(extent % count for extent, count in zip(extents, counts, strict=True)):
+            window = tuple(extent // count for extent, count in zip(extents, counts, strict=True))
+            return pool_2d(x, window, ignore_border=True, mode=self.mode)
+        # A mean of means of equally many numbers is the mean, and so the axes can be reduced one by one.
+        columns = [
+            type(self).reduce(x[..., a:b], axis=3, keepdims=True) for a, b in bins(extents[1], counts[1])
+        ]
+        y = concatenate(columns, axis=3)
+        rows = [
+            type(self).reduce(y[:, :, a:b], axis=2, keepdims=True) for a, b in bins(extents[0], counts[0])
+        ]
+        return concatenate(rows, axis=2)
+
+
+class AdaptiveAveragePool2D(_AdaptivePool):
+    """The means of as many bins as the output is to have rows and columns, whatever the image's extents.
+
+    Bin `i` of `n` reaches from ``floor(i * extent / n)`` to ``ceil((i + 1) * extent / n)``, as in PyTorch,
+    and they overlap where the extent is no multiple of `n`.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Rows and columns of the output.
+
+    Examples
+    --------
+    >>> AdaptiveAveragePool2D(7).build((512, 10, 13)).output_shape
+    (512, 7, 7)
+    """
+
+    reduce, mode = staticmethod(mean), "average_exc_pad"
+
+
+class AdaptiveMaxPool2D(_AdaptivePool):
+    """The maxima of as many bins as the output is to have rows and columns: see `AdaptiveAveragePool2D`.
+
+    Examples
+    --------
+    >>> AdaptiveMaxPool2D((1, 2)).build((512, 10, 13)).output_shape
+    (512, 1, 2)
+    """
+
+    reduce, mode = staticmethod(max), "max"
+
+
+def bins(extent: int, count: int) -> list[tuple[int, int]]:
+    """Return where each bin of an adaptive pooling begins and ends.
+
+    Examples
+    --------
+    >>> bins(10, 4)
+    [(0, 3), (2, 5), (5, 8), (7, 10)]
+    """
+    return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
+
+
+def _check_axes(layer: Layer, shape: Shape, dimensions: int) -> None:
+    if len(shape) != 1 + dimensions:
+        raise ShapeError(
+            f"{type(layer).__name__}: the input",
+            expected=f"examples of {1 + dimensions} axes, channels first",
+            actual=f"examples of shape {shape}",
+            origin=user_line(),
+        )

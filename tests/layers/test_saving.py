@@ -107,7 +107,7 @@ def test_saving_replaces_at_the_end(saved, monkeypatch):
 
 class TestRefusedNetworks:
     def test_an_activation_of_the_users(self, tmp_path):
-        with pytest.raises(NetworkFileError, match="sigmoid, tanh, relu, linear"):
+        with pytest.raises(NetworkFileError, match="elu, gelu, hard_sigmoid, leaky_relu, linear"):
             save_network(network(lambda z: z * 2), tmp_path / "weights.safetensors")
         assert not list(tmp_path.iterdir())
 
