@@ -79,30 +79,27 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
         # A cell that moves keeps its id, so that changes are short to read.
         cell.id = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         for output in cell.get("outputs", []):
-            if "image/svg+xml" in output.get("data", {}):
+            if "image/png" in output.get("data", {}):
                 output.data.pop("text/html", None)  # the interactive page: code hosts allow no scripts
     return result
 
 
-def thumbnail(notebook: NotebookNode) -> tuple[str, bytes]:
-    """Return the suffix and the content of the file that shows the tagged picture in small."""
+def thumbnail(notebook: NotebookNode) -> bytes:
+    """Return the tagged picture in small, as PNG."""
     (cell,) = (cell for cell in notebook.cells if "thumbnail" in cell.metadata.get("tags", []))
     (data,) = (output.data for output in cell.outputs if "data" in output)
-    if "image/svg+xml" in data:
-        return ".svg", data["image/svg+xml"].encode()
     image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
     image.thumbnail((THUMBNAIL, THUMBNAIL))
     file = io.BytesIO()
     image.quantize(64).save(file, "png", optimize=True)
-    return ".png", file.getvalue()
+    return file.getvalue()
 
 
 def store(path: Path) -> None:
     """Run a notebook, and write it and its thumbnail."""
     notebook = executed(read(path))
     nbformat.write(notebook, path)
-    suffix, content = thumbnail(notebook)
-    (FOLDER / "thumbnails" / path.stem).with_suffix(suffix).write_bytes(content)
+    (FOLDER / "thumbnails" / f"{path.stem}.png").write_bytes(thumbnail(notebook))
 
 
 if __name__ == "__main__":

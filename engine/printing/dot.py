@@ -7,12 +7,8 @@ from typing import Any
 
 from arignote.engine.errors import GraphError, InputError
 from arignote.engine.printing.diagram import Box, diagram
-from arignote.engine.printing.svg import svg
+from arignote.engine.printing.svg import COLOURS, svg
 
-_COLOURS = {
-    "input": "#ffefb0", "shared": "#cfe5ff", "update": "#cfe5ff", "constant": "#eeeeee", "node": "#ffffff",
-    "gradient": "#ffdcd2", "kernel": "#d5f0d3", "output": "#e6d8fa", "layer": "#eef1f6",
-}  # fmt: skip
 _FORMATS = ("svg", "dot", "png", "pdf")
 
 
@@ -82,7 +78,7 @@ def to_pydot(subject: Any) -> Any:
             ends[box] = ends[parent]
             continue
         ends[box] = box
-        colours: dict[str, Any] = {"label": _quoted(box.label), "fillcolor": _quoted(_COLOURS[box.kind])}
+        colours: dict[str, Any] = {"label": _quoted(box.label), "fillcolor": _quoted(COLOURS[box.kind][0])}
         if box.kind == "layer":
             homes[box] = pydot.Cluster(names[box], style="filled", **colours)
             homes[parent].add_subgraph(homes[box])

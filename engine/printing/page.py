@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from arignote.engine.printing.diagram import diagram
-from arignote.engine.printing.svg import svg, svg_of
+from arignote.engine.printing.png import png_of
+from arignote.engine.printing.svg import COLOURS, svg_of
 
 _STYLE = """
 .graph { position: relative; height: 100%; display: flex; flex-direction: column; background: #fff;
@@ -23,10 +24,10 @@ _STYLE = """
 .graph .edge.near { stroke: #d10; stroke-width: 2; opacity: 1; }
 .graph .box:hover > rect { stroke-width: 2.5; }
 """
-_KEYS = (
-    ("input", "#ffefb0"), ("shared", "#cfe5ff"), ("constant", "#eee"), ("gradient", "#ffdcd2"),
-    ("fused loop", "#d5f0d3"), ("output", "#e6d8fa"),
-)  # fmt: skip
+_KEYS = {
+    "input": "input", "shared": "shared", "constant": "constant", "gradient": "gradient",
+    "fused loop": "kernel", "output": "output",
+}  # fmt: skip
 
 
 def fragment(subject: Any) -> str:
@@ -34,7 +35,10 @@ def fragment(subject: Any) -> str:
     from importlib.resources import files
 
     script = files("arignote.engine.printing").joinpath("page.js").read_text(encoding="utf-8")
-    keys = "".join(f'<span class="key" style="background:{colour}">{name}</span>' for name, colour in _KEYS)
+    fills = {name: COLOURS[kind][0] for name, kind in _KEYS.items()}
+    keys = "".join(
+        f'<span class="key" style="background:{fill}">{name}</span>' for name, fill in fills.items()
+    )
     return (
         f'<div class="graph"><style>{_STYLE}</style><div class="bar">'
         '<input type="search" placeholder="search: op, name, type, line" size="26">'
@@ -103,9 +107,9 @@ class draw:  # noqa: N801 - called as a function: draw(cost)
         style = f"width:100%;height:{self.height}px;border:1px solid #ccd"
         return f'<iframe srcdoc="{page}" style="{style}"></iframe>'
 
-    def _repr_svg_(self) -> str:
-        # Jupyter takes the page; this is for those who show stored notebooks and allow no scripts.
-        return svg(self.subject)
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        # Jupyter takes the page; this is for those who show stored notebooks, and allow no scripts or SVG.
+        return png_of(diagram(self.subject))
 
     def __repr__(self) -> str:
         nodes = [box for box in diagram(self.subject).root.inside() if box.kind in ("node", "gradient")]
