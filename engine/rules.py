@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from arignote.engine.algebra import ALGEBRA
-from arignote.engine.graph import Apply, Constant, Op, Variable
+from arignote.engine.graph import Apply, Constant, Op, Variable, known_integer
 from arignote.engine.ops import elementwise as e
 from arignote.engine.ops.checkpoint import After, Checkpoint
 from arignote.engine.ops.fromgraph import FromGraph
@@ -120,8 +120,10 @@ def reshape_of_reshape(node: Apply) -> Variable | None:
 @rule(Reshape, SpecifyShape, BroadcastTo, keeps="exact")
 def same_shape(node: Apply) -> Variable | None:
     """reshape(x, shape(x)) = x, where all extents are known; so for promised shapes and broadcasts."""
-    x = node.inputs[0]
-    return None if None in x.static_shape else stands_for(x, node)
+    x, *asked = node.inputs
+    if None in x.static_shape or any(known_integer(extent) is None for extent in asked):
+        return None
+    return stands_for(x, node)
 
 
 #: What only moves elements: f(view(x)) = view(f(x)) for every elementwise f.

@@ -21,6 +21,7 @@ from arignote.layers.activations import (
     tanh,
 )
 from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
+from arignote.layers.clipping import clip_by_norm, clip_by_value, constrained, global_norm, max_norm
 from arignote.layers.containers import Add, Branches, Composite, Concatenate, Residual, Sequential, Step
 from arignote.layers.conv import Conv1D, Conv2D, Conv3D
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
@@ -43,9 +44,20 @@ from arignote.layers.initialisers import (
     Orthogonal,
     Uniform,
     conv_fans,
-    dense_fans,
 )
 from arignote.layers.layer import Layer, Training
+from arignote.layers.losses import (
+    binary_cross_entropy,
+    binary_hinge,
+    cross_entropy,
+    cross_entropy_of_probabilities,
+    hinge,
+    huber,
+    kl_divergence,
+    mean_absolute_error,
+    mean_squared_error,
+)
+from arignote.layers.metrics import PerClass, accuracy, confusion_matrix, precision_recall, top_k_accuracy
 from arignote.layers.nets import lenet, resnet
 from arignote.layers.network import DivergenceError, Network
 from arignote.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
@@ -60,6 +72,7 @@ from arignote.layers.optimisers import (
     Optimiser,
     RMSprop,
 )
+from arignote.layers.penalties import l1, l2
 from arignote.layers.pool import (
     AdaptiveAveragePool2D,
     AdaptiveMaxPool2D,
@@ -153,6 +166,7 @@ __all__ = [
     "Optimiser",
     "Orthogonal",
     "PCAWhitening",
+    "PerClass",
     "PolynomialDecay",
     "RMSprop",
     "Reshape",
@@ -169,13 +183,27 @@ __all__ = [
     "WarmUp",
     "Watcher",
     "ZCAWhitening",
+    "accuracy",
+    "binary_cross_entropy",
+    "binary_hinge",
     "class_weights",
+    "clip_by_norm",
+    "clip_by_value",
+    "confusion_matrix",
+    "constrained",
     "conv_fans",
-    "dense_fans",
+    "cross_entropy",
+    "cross_entropy_of_probabilities",
     "elu",
     "expand_one_pixel",
     "gelu",
+    "global_norm",
     "hard_sigmoid",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "l1",
+    "l2",
     "leaky_relu",
     "lenet",
     "linear",
@@ -184,7 +212,11 @@ __all__ = [
     "load_fashion_mnist",
     "load_mnist",
     "load_network",
+    "max_norm",
+    "mean_absolute_error",
+    "mean_squared_error",
     "pad_to_one_size",
+    "precision_recall",
     "relu",
     "resnet",
     "save_network",
@@ -194,6 +226,7 @@ __all__ = [
     "softmax",
     "softplus",
     "tanh",
+    "top_k_accuracy",
 ]
 
 if __name__ != "arignote.layers":

@@ -1,10 +1,10 @@
-"""Checks of the numbers that initialisers, optimisers and their like are given."""
+"""Checks of the numbers and words that losses, optimisers and their like are given."""
 
 from __future__ import annotations
 
 from math import isfinite
 from numbers import Real
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,30 +13,28 @@ from arignote.engine.origin import user_line
 
 
 def check_number(
-    owner: object,
-    name: str,
+    argument: str,
+    value: Any,
     *,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Refuse a field that is no finite number, or outside of its bounds.
+    """Refuse what is no finite number, or outside of its bounds.
 
     Parameters
     ----------
-    owner : object
-        Whose attribute it is.
-    name : str
-        The attribute.
+    argument : str
+        What the number is, for the error.
+    value : object
     above, at_least, below : float, optional
         The bounds.
 
     Raises
     ------
     InputError
-        Names the class, the field and its bounds.
+        Names the argument, its bounds, and the value.
     """
-    value = getattr(owner, name)
     is_number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
     if (
         not is_number
@@ -46,26 +44,30 @@ def check_number(
     ):
         bounds = (("above", above), ("of at least", at_least), ("below", below))
         said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
-        _refuse(owner, name, f"a finite number {said}".rstrip())
+        _refuse(argument, value, f"a finite number {said}".rstrip())
 
 
-def check_count(owner: object, name: str, *, at_least: int = 1) -> None:
-    """Refuse a field that is no whole number of at least `at_least`."""
+def check_field(owner: object, name: str, **bounds: float | None) -> None:
+    """Refuse a field of a class that is no finite number, or outside of its bounds; see `check_number`."""
+    check_number(_field(owner, name), getattr(owner, name), **bounds)
+
+
+def check_count(owner: object, name: str) -> None:
+    """Refuse a field that is no whole number of at least 1."""
     value = getattr(owner, name)
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < at_least:
-        _refuse(owner, name, f"a whole number of at least {at_least}")
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        _refuse(_field(owner, name), value, "a whole number of at least 1")
 
 
 def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:
     """Refuse a field that is none of the words."""
     if getattr(owner, name) not in choices:
-        _refuse(owner, name, " or ".join(map(repr, choices)))
+        _refuse(_field(owner, name), getattr(owner, name), " or ".join(map(repr, choices)))
 
 
-def _refuse(owner: object, name: str, expected: str) -> NoReturn:
-    raise InputError(
-        f"{type(owner).__name__}: argument `{name}`",
-        expected=expected,
-        actual=repr(getattr(owner, name)),
-        origin=user_line(),
-    )
+def _field(owner: object, name: str) -> str:
+    return f"{type(owner).__name__}: argument `{name}`"
+
+
+def _refuse(argument: str, value: object, expected: str) -> NoReturn:
+    raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())

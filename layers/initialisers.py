@@ -17,59 +17,36 @@ from numpy.typing import NDArray
 
 from arignote.engine.errors import ShapeError
 from arignote.engine.origin import user_line
-from arignote.layers.arguments import check_choice, check_number
+from arignote.layers.arguments import check_choice, check_field
 
 
 class Fans(NamedTuple):
-    """How many numbers an output depends on, and how many outputs depend on a number.
+    """How many inputs an output depends on, and how many outputs depend on an input.
 
-    Not always whole: a pooling passes on one of several outputs.
+    Of the weights (n_in, n_out) of a dense layer these are n_in and n_out.
     """
 
-    fan_in: float
-    fan_out: float
+    fan_in: int
+    fan_out: int
 
 
-def dense_fans(shape: Sequence[int]) -> Fans:
-    """Return the fans of weights (n_in, n_out) that a matrix of examples is multiplied by.
-
-    Examples
-    --------
-    >>> dense_fans((784, 100))
-    Fans(fan_in=784, fan_out=100)
-    """
-    if len(shape) != 2:
-        raise ShapeError(
-            "dense_fans: argument `shape`",
-            expected="(n_in, n_out)",
-            actual=str(tuple(shape)),
-            origin=user_line(),
-        )
-    return Fans(*shape)
-
-
-def conv_fans(shape: Sequence[int], poolsize: Sequence[int] = ()) -> Fans:
+def conv_fans(shape: Sequence[int]) -> Fans:
     """Return the fans of the filters of a convolution.
 
     Parameters
     ----------
     shape : sequence of int
         Number of filters, channels of a filter, and its extents: rows and columns, in two dimensions.
-    poolsize : sequence of int, optional
-        The window of a pooling that follows. It leaves so many times fewer outputs for an input to have a
-        part in, as the book counts them.
 
     Returns
     -------
     Fans
-        ``channels * prod(extents)`` and ``filters * prod(extents) / prod(poolsize)``.
+        ``channels * prod(extents)`` and ``filters * prod(extents)``.
 
     Examples
     --------
     >>> conv_fans((20, 1, 5, 5))
-    Fans(fan_in=25, fan_out=500.0)
-    >>> conv_fans((20, 1, 5, 5), poolsize=(2, 2))
-    Fans(fan_in=25, fan_out=125.0)
+    Fans(fan_in=25, fan_out=500)
     """
     if len(shape) < 3:
         raise ShapeError(
@@ -79,7 +56,7 @@ def conv_fans(shape: Sequence[int], poolsize: Sequence[int] = ()) -> Fans:
             origin=user_line(),
         )
     filters, channels, *extents = shape
-    return Fans(channels * prod(extents), filters * prod(extents) / prod(poolsize))
+    return Fans(channels * prod(extents), filters * prod(extents))
 
 
 class Initialiser(ABC):
@@ -118,7 +95,7 @@ class Constant(Initialiser):
     value: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number(self, "value")
+        check_field(self, "value")
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> NDArray[np.float64]:
         return np.full(shape, self.value, np.float64)
@@ -132,8 +109,8 @@ class Normal(Initialiser):
     mean: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number(self, "std", at_least=0)
-        check_number(self, "mean")
+        check_field(self, "std", at_least=0)
+        check_field(self, "mean")
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> NDArray[np.float64]:
         return rng.normal(self.mean, self.std, shape)
@@ -147,8 +124,8 @@ class Uniform(Initialiser):
     high: float
 
     def __post_init__(self) -> None:
-        check_number(self, "low")
-        check_number(self, "high", at_least=self.low)
+        check_field(self, "low")
+        check_field(self, "high", at_least=self.low)
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> NDArray[np.float64]:
         return rng.uniform(self.low, self.high, shape)
@@ -167,7 +144,7 @@ class _Scaled(Initialiser):
 
     def __post_init__(self) -> None:
         check_choice(self, "distribution", ("normal", "uniform"))
-        check_number(self, "gain", at_least=0)
+        check_field(self, "gain", at_least=0)
 
     @abstractmethod
     def _variance(self, fans: Fans) -> float:
@@ -196,7 +173,7 @@ class Glorot(_Scaled):
 
     Examples
     --------
-    >>> w = Glorot()(np.random.default_rng(0), (300, 100), dense_fans((300, 100)))
+    >>> w = Glorot()(np.random.default_rng(0), (300, 100), Fans(300, 100))
     >>> bool(abs(w).max() <= (6 / 400) ** 0.5)
     True
     """
@@ -252,13 +229,14 @@ class Nielsen(_Scaled):
     ----------
     distribution : {'normal', 'uniform'}
     gain : float
-        What the standard deviation is multiplied by.
+        What the standard deviation is multiplied by: below a pooling, the root of the size of its windows, of
+        which it passes on one output each.
 
     Examples
     --------
-    >>> fans = conv_fans((20, 1, 5, 5), poolsize=(2, 2))
-    >>> Nielsen()(np.random.default_rng(0), (20, 1, 5, 5), fans).shape
-    (20, 1, 5, 5)
+    >>> w = Nielsen()(np.random.default_rng(0), (784, 100), Fans(784, 100))
+    >>> bool(abs(w.std() - 0.1) < 1e-3)
+    True
     """
 
     def _variance(self, fans: Fans) -> float:
@@ -285,7 +263,7 @@ class Orthogonal(Initialiser):
 
     Examples
     --------
-    >>> w = Orthogonal()(np.random.default_rng(0), (3, 2), dense_fans((3, 2)))
+    >>> w = Orthogonal()(np.random.default_rng(0), (3, 2), Fans(3, 2))
     >>> np.allclose(w.T @ w, np.eye(2))
     True
     """
@@ -293,7 +271,7 @@ class Orthogonal(Initialiser):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number(self, "gain", at_least=0)
+        check_field(self, "gain", at_least=0)
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], fans: Fans) -> NDArray[np.float64]:
         if len(shape) < 2:

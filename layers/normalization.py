@@ -19,7 +19,7 @@ from arignote.engine.ops import (
 from arignote.engine.ops.normalization import LEAST_EPSILON
 from arignote.engine.ops.shape import extents, product
 from arignote.engine.origin import user_line
-from arignote.layers.arguments import check_number
+from arignote.layers.arguments import check_field
 from arignote.layers.layer import Layer, Shape, Training
 
 
@@ -68,8 +68,8 @@ class BatchNorm(Layer):
     affine: bool = True
 
     def __post_init__(self) -> None:
-        check_number(self, "momentum", at_least=0)
-        check_number(self, "epsilon", at_least=LEAST_EPSILON)
+        check_field(self, "momentum", at_least=0)
+        check_field(self, "epsilon", at_least=LEAST_EPSILON)
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""
@@ -136,7 +136,7 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_number(self, "epsilon", at_least=0)
+        check_field(self, "epsilon", at_least=0)
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""

@@ -19,7 +19,8 @@ from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops import abs_, cast, maximum, sqr, sqrt
 from arignote.engine.origin import user_line
 from arignote.engine.shared import SharedVariable, shared
-from arignote.layers.arguments import check_number
+from arignote.layers.arguments import check_field
+from arignote.layers.scalars import scalar_like
 
 #: A number; a shared scalar, to be set between steps; or a schedule: from the number of steps to a rate.
 LearningRate = float | SharedVariable | Callable[[Variable], Variable]
@@ -161,7 +162,7 @@ class Optimiser(ABC):
     def _decayed(self, param: Variable, gradient: Variable) -> Variable:
         """Return the gradient, with that of the penalty ``weight_decay / 2 * sum(param**2)``."""
         gradient = cast(gradient, param.dtype)
-        return gradient + _like(param, self.weight_decay) * param if self.weight_decay else gradient
+        return gradient + scalar_like(param, self.weight_decay) * param if self.weight_decay else gradient
 
     def _memory(self) -> dict[str, float]:
         """Return the names of what is remembered of each parameter, with what it is before the first step."""
@@ -196,8 +197,8 @@ class Optimiser(ABC):
                     origin=user_line(),
                 )
         elif not callable(rate):
-            check_number(self, "learning_rate", at_least=0)
-        check_number(self, "weight_decay", at_least=0)
+            check_field(self, "learning_rate", at_least=0)
+        check_field(self, "weight_decay", at_least=0)
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class SGD(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "momentum", at_least=0, below=1)
+        check_field(self, "momentum", at_least=0, below=1)
         if self.nesterov and not self.momentum:
             raise InputError(
                 "SGD: argument `nesterov`",
@@ -249,10 +250,10 @@ class SGD(Optimiser):
         return {"velocity": 0.0} if self.momentum else {}
 
     def _step(self, w: Variable, g: Variable, memory: Memory, rate: Variable, n: Variable) -> Stepped:
-        rate = _like(w, rate)
+        rate = scalar_like(w, rate)
         if not self.momentum:
             return w - rate * g, {}
-        momentum = _like(w, self.momentum)
+        momentum = scalar_like(w, self.momentum)
         velocity = momentum * memory["velocity"] + g
         direction = momentum * velocity + g if self.nesterov else velocity
         return w - rate * direction, {"velocity": velocity}
@@ -282,16 +283,16 @@ class Adagrad(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "initial_sum", at_least=0)
-        check_number(self, "epsilon", at_least=0)
+        check_field(self, "initial_sum", at_least=0)
+        check_field(self, "epsilon", at_least=0)
 
     def _memory(self) -> dict[str, float]:
         return {"sum_of_squares": self.initial_sum}
 
     def _step(self, w: Variable, g: Variable, memory: Memory, rate: Variable, n: Variable) -> Stepped:
         squares = memory["sum_of_squares"] + sqr(g)
-        change = g / (sqrt(squares) + _like(w, self.epsilon))
-        return w - _like(w, rate) * change, {"sum_of_squares": squares}
+        change = g / (sqrt(squares) + scalar_like(w, self.epsilon))
+        return w - scalar_like(w, rate) * change, {"sum_of_squares": squares}
 
 
 @dataclass(frozen=True)
@@ -325,9 +326,9 @@ class RMSprop(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "rho", at_least=0, below=1)
-        check_number(self, "epsilon", at_least=0)
-        check_number(self, "momentum", at_least=0, below=1)
+        check_field(self, "rho", at_least=0, below=1)
+        check_field(self, "epsilon", at_least=0)
+        check_field(self, "momentum", at_least=0, below=1)
 
     def _memory(self) -> dict[str, float]:
         names = ["mean_square", *["mean"] * self.centered, *["velocity"] * (self.momentum > 0)]
@@ -339,10 +340,10 @@ class RMSprop(Optimiser):
         if self.centered:
             mean = remembered["mean"] = _running_mean(memory["mean"], g, self.rho)
             square = maximum(square - sqr(mean), 0)  # rounding may leave it below
-        change = g / (sqrt(square) + _like(w, self.epsilon))
+        change = g / (sqrt(square) + scalar_like(w, self.epsilon))
         if self.momentum:
-            change = remembered["velocity"] = _like(w, self.momentum) * memory["velocity"] + change
-        return w - _like(w, rate) * change, remembered
+            change = remembered["velocity"] = scalar_like(w, self.momentum) * memory["velocity"] + change
+        return w - scalar_like(w, rate) * change, remembered
 
 
 @dataclass(frozen=True)
@@ -369,18 +370,18 @@ class Adadelta(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "rho", at_least=0, below=1)
-        check_number(self, "epsilon", at_least=0)
+        check_field(self, "rho", at_least=0, below=1)
+        check_field(self, "epsilon", at_least=0)
 
     def _memory(self) -> dict[str, float]:
         return {"mean_square": 0.0, "mean_square_change": 0.0}
 
     def _step(self, w: Variable, g: Variable, memory: Memory, rate: Variable, n: Variable) -> Stepped:
-        epsilon = _like(w, self.epsilon)
+        epsilon = scalar_like(w, self.epsilon)
         square = _running_mean(memory["mean_square"], sqr(g), self.rho)
         change = sqrt(memory["mean_square_change"] + epsilon) / sqrt(square + epsilon) * g
         changes = _running_mean(memory["mean_square_change"], sqr(change), self.rho)
-        return w - _like(w, rate) * change, {"mean_square": square, "mean_square_change": changes}
+        return w - scalar_like(w, rate) * change, {"mean_square": square, "mean_square_change": changes}
 
 
 @dataclass(frozen=True)
@@ -414,9 +415,9 @@ class Adam(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "beta1", at_least=0, below=1)
-        check_number(self, "beta2", at_least=0, below=1)
-        check_number(self, "epsilon", at_least=0)
+        check_field(self, "beta1", at_least=0, below=1)
+        check_field(self, "beta2", at_least=0, below=1)
+        check_field(self, "epsilon", at_least=0)
 
     def _memory(self) -> dict[str, float]:
         names = ["mean", "mean_square", *["largest_mean_square"] * self.amsgrad]
@@ -429,9 +430,9 @@ class Adam(Optimiser):
         if self.amsgrad:
             square = remembered["largest_mean_square"] = maximum(memory["largest_mean_square"], square)
         # The means began at 0; what they miss is made up for in the scalars, once for all elements.
-        rate = _like(w, rate / _missing(self.beta1, n))
-        root = sqrt(square) / _like(w, sqrt(_missing(self.beta2, n)))
-        return w - rate * mean / (root + _like(w, self.epsilon)), remembered
+        rate = scalar_like(w, rate / _missing(self.beta1, n))
+        root = sqrt(square) / scalar_like(w, sqrt(_missing(self.beta2, n)))
+        return w - rate * mean / (root + scalar_like(w, self.epsilon)), remembered
 
 
 @dataclass(frozen=True)
@@ -454,7 +455,7 @@ class AdamW(Adam):
         return cast(gradient, param.dtype)
 
     def _step(self, w: Variable, g: Variable, memory: Memory, rate: Variable, n: Variable) -> Stepped:
-        kept = _like(w, np.float64(1) - rate * np.float64(self.weight_decay))
+        kept = scalar_like(w, np.float64(1) - rate * np.float64(self.weight_decay))
         return super()._step(kept * w, g, memory, rate, n)
 
 
@@ -485,18 +486,18 @@ class Adamax(Optimiser):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        check_number(self, "beta1", at_least=0, below=1)
-        check_number(self, "beta2", at_least=0, below=1)
-        check_number(self, "epsilon", at_least=0)
+        check_field(self, "beta1", at_least=0, below=1)
+        check_field(self, "beta2", at_least=0, below=1)
+        check_field(self, "epsilon", at_least=0)
 
     def _memory(self) -> dict[str, float]:
         return {"mean": 0.0, "largest": 0.0}
 
     def _step(self, w: Variable, g: Variable, memory: Memory, rate: Variable, n: Variable) -> Stepped:
         mean = _running_mean(memory["mean"], g, self.beta1)
-        faded = _like(w, self.beta2) * memory["largest"]
-        largest = maximum(faded, abs_(g) + _like(w, self.epsilon))
-        rate = _like(w, rate / _missing(self.beta1, n))
+        faded = scalar_like(w, self.beta2) * memory["largest"]
+        largest = maximum(faded, abs_(g) + scalar_like(w, self.epsilon))
+        rate = scalar_like(w, rate / _missing(self.beta1, n))
         return w - rate * mean / largest, {"mean": mean, "largest": largest}
 
 
@@ -506,14 +507,8 @@ OPTIMISERS: dict[str, type[Optimiser]] = {
 }
 
 
-def _like(param: Variable, value: Variable | float) -> Variable:
-    """Return a scalar in the dtype of a parameter, which would become float64 by a wider one."""
-    # Of Python's floats `config.floatX` may make float32, which a float64 parameter should not see.
-    return cast(value if isinstance(value, Variable) else np.float64(value), param.dtype)
-
-
 def _running_mean(mean: Variable, value: Variable, kept: float) -> Variable:
-    return _like(mean, kept) * mean + _like(mean, 1 - kept) * value
+    return scalar_like(mean, kept) * mean + scalar_like(mean, 1 - kept) * value
 
 
 def _missing(kept: float, step: Variable) -> Variable:

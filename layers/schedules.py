@@ -17,7 +17,7 @@ from arignote.engine.errors import InputError
 from arignote.engine.graph import Variable, as_variable
 from arignote.engine.ops import cast, clip, cos, floor, ge, minimum, sqrt, switch
 from arignote.engine.origin import user_line
-from arignote.layers.arguments import check_count, check_number
+from arignote.layers.arguments import check_count, check_field
 
 
 class Schedule(ABC):
@@ -66,9 +66,9 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number(self, "initial", at_least=0)
+        check_field(self, "initial", at_least=0)
         check_count(self, "every")
-        check_number(self, "factor", above=0)
+        check_field(self, "factor", above=0)
 
     def _rate(self, step: Variable) -> Variable:
         return _exact(self.initial) * _exact(self.factor) ** floor(step / _exact(self.every))
@@ -98,8 +98,8 @@ class MultiStepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number(self, "initial", at_least=0)
-        check_number(self, "factor", above=0)
+        check_field(self, "initial", at_least=0)
+        check_field(self, "factor", above=0)
         object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, where a file says it
         if list(self.milestones) != sorted(self.milestones):
             raise InputError(
@@ -136,8 +136,8 @@ class ExponentialDecay(Schedule):
     factor: float
 
     def __post_init__(self) -> None:
-        check_number(self, "initial", at_least=0)
-        check_number(self, "factor", above=0)
+        check_field(self, "initial", at_least=0)
+        check_field(self, "factor", above=0)
 
     def _rate(self, step: Variable) -> Variable:
         return _exact(self.initial) * _exact(self.factor) ** step
@@ -171,10 +171,10 @@ class PolynomialDecay(Schedule):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number(self, "initial", at_least=0)
+        check_field(self, "initial", at_least=0)
         check_count(self, "steps")
-        check_number(self, "final", at_least=0)
-        check_number(self, "power", above=0)
+        check_field(self, "final", at_least=0)
+        check_field(self, "power", above=0)
 
     def _rate(self, step: Variable) -> Variable:
         left = _exact(1) - _share(step, _exact(0), _exact(self.steps))
@@ -207,9 +207,9 @@ class CosineDecay(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number(self, "initial", at_least=0)
+        check_field(self, "initial", at_least=0)
         check_count(self, "steps")
-        check_number(self, "final", at_least=0)
+        check_field(self, "final", at_least=0)
 
     def _rate(self, step: Variable) -> Variable:
         share = _share(step, _exact(0), _exact(self.steps))
@@ -247,11 +247,11 @@ class OneCycle(Schedule):
     final_divisor: float = 1e4
 
     def __post_init__(self) -> None:
-        check_number(self, "peak", at_least=0)
+        check_field(self, "peak", at_least=0)
         check_count(self, "steps")
-        check_number(self, "rise", above=0, below=1)
-        check_number(self, "initial_divisor", above=0)
-        check_number(self, "final_divisor", above=0)
+        check_field(self, "rise", above=0, below=1)
+        check_field(self, "initial_divisor", above=0)
+        check_field(self, "final_divisor", above=0)
 
     def _rate(self, step: Variable) -> Variable:
         first = self.peak / self.initial_divisor
@@ -288,7 +288,7 @@ class InverseSquareRoot(Schedule):
     warm_up: int
 
     def __post_init__(self) -> None:
-        check_number(self, "peak", at_least=0)
+        check_field(self, "peak", at_least=0)
         check_count(self, "warm_up")
 
     def _rate(self, step: Variable) -> Variable:
@@ -325,9 +325,9 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.after, Schedule):
-            check_number(self, "after", at_least=0)
+            check_field(self, "after", at_least=0)
         check_count(self, "steps")
-        check_number(self, "start", at_least=0)
+        check_field(self, "start", at_least=0)
 
     def _rate(self, step: Variable) -> Variable:
         share = _share(step, _exact(0), _exact(self.steps))

@@ -145,6 +145,12 @@ ROWS = [
         "specifyshape[argument='x', source='shape', shape=(2, 3)](k)",
         "k",
     ),
+    (
+        "same_shape",
+        SpecifyShape("x", "shape", (None, None))(k, ShapeOf(0)(m), 3),
+        "specifyshape[argument='x', source='shape', shape=(None, None)](k, shapeof[axis=0](m), 3)",
+        None,
+    ),
     ("same_shape", BroadcastTo()(k, 2, 3), "broadcastto(k, 2, 3)", "k"),
     ("cast_to_same", Cast("float64")(x), "cast[dtype='float64'](x)", "x"),
     ("cast_to_same", Cast("float32")(x), "cast[dtype='float32'](x)", None),
