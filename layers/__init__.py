@@ -27,6 +27,7 @@ from arignote.layers.conv import Conv1D, Conv2D, Conv3D
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
+from arignote.layers.data.folders import ImageFolder, load_image_folder
 from arignote.layers.data.preprocessing import MeanSubtraction, Normalisation, PCAWhitening, ZCAWhitening
 from arignote.layers.data.sizes import pad_to_one_size
 from arignote.layers.data.weights import class_weights
@@ -144,6 +145,7 @@ __all__ = [
     "Glorot",
     "Graph",
     "He",
+    "ImageFolder",
     "Initialiser",
     "Input",
     "InverseSquareRoot",
@@ -210,6 +212,7 @@ __all__ = [
     "load_clothes",
     "load_digits",
     "load_fashion_mnist",
+    "load_image_folder",
     "load_mnist",
     "load_network",
     "max_norm",

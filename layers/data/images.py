@@ -1,12 +1,13 @@
 """A digit in any image file, made into what MNIST's digits look like."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from arignote.layers.data.datafiles import StrPath
+from arignote.layers.data.imagefiles import ImageError, opened_image
+
+__all__ = ["ImageError", "read_digit_image"]
 
 _FIELD = 28  # the side of MNIST's images
 _BOX = 20  # the side of the box in them that a digit is scaled to fill
@@ -14,10 +15,6 @@ _ENOUGH = 1000  # pixels a side; what a larger image has more is smoothed away a
 _LEAST_CONTRAST = 0.1  # of ink against its background, where black against white is 1; noise stays below
 _LEAST_DRAWN = 0.4  # of the strongest ink: the crop is to the pixels above it, in spite of noise and shadows
 _LEAST_INK = 0.2  # of the strongest ink; what is fainter, in the crop, is paper, shadow or compression
-
-
-class ImageError(Exception):
-    """An image file is missing, unreadable, or shows nothing."""
 
 
 def read_digit_image(path: StrPath) -> NDArray[np.float32]:
@@ -31,7 +28,7 @@ def read_digit_image(path: StrPath) -> NDArray[np.float32]:
     Parameters
     ----------
     path : path
-        An image file of any kind that Pillow reads.
+        An image file of a usual kind: PNG, JPEG, TIFF, GIF, BMP, WebP and others that Pillow reads by itself.
 
     Returns
     -------
@@ -72,25 +69,14 @@ def read_digit_image(path: StrPath) -> NDArray[np.float32]:
 
 def _read_brightness(path: StrPath) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the brightness and the opacity of each pixel, from 0 to 1."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files that it reads all the same
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow does not scale when it converts
-                grey = np.clip(np.asarray(image, np.float32) / np.float32(65535), 0, 1)
-                return grey, np.ones_like(grey)
-            image = image.convert("RGBA").convert("LA")
-            image.thumbnail((_ENOUGH, _ENOUGH), Image.Resampling.BOX)
-            channels = np.asarray(image, np.float32) / np.float32(255)
-            return channels[..., 0], channels[..., 1]
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: too large for the image of a digit: {error}") from error
-    except Exception as error:  # a damaged image makes Pillow's readers raise almost anything
-        raise ImageError(f"{path}: cannot be read as an image: {error}") from error
+    with opened_image(path) as image:
+        if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow does not scale when it converts
+            grey = np.clip(np.asarray(image, np.float32) / np.float32(65535), 0, 1)
+            return grey, np.ones_like(grey)
+        image = image.convert("RGBA").convert("LA")
+        image.thumbnail((_ENOUGH, _ENOUGH), Image.Resampling.BOX)
+        channels = np.asarray(image, np.float32) / np.float32(255)
+        return channels[..., 0], channels[..., 1]
 
 
 def _ink(brightness: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -178,8 +178,8 @@ class TestErrors:
         with pytest.raises(ImageError, match="cannot be read as an image"):
             read_digit_image(tmp_path)
 
-    @pytest.mark.parametrize("side", [10_000, 60_000])
-    def test_decompression_bomb(self, tmp_path, side):
+    @pytest.mark.parametrize("size", [(10_000, 10_000), (60_000, 60_000), (1, 70_000)])
+    def test_decompression_bomb(self, tmp_path, size):
         def chunk(kind: bytes, content: bytes) -> bytes:
             return (
                 struct.pack(">I", len(content))
@@ -189,7 +189,7 @@ class TestErrors:
             )
 
         path = tmp_path / "bomb.png"
-        header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+        header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
         path.write_bytes(
             b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
         )
