@@ -23,6 +23,7 @@ from arignote.engine.ops.softmax import (
     SoftmaxGradient,
 )
 from arignote.engine.patterns import counts, inputs_of, is_filled_with, is_zeros, shuffled_from, stands_for
+from arignote.engine.pooling import POOLING
 from arignote.engine.rewrite import Rule, rule
 
 
@@ -461,4 +462,4 @@ SIZED: tuple[Rule, ...] = (
     element_of_log_softmax,
     gradient_of_element_of_log_softmax,
 )
-ALL: tuple[Rule, ...] = SHAPES + STABILITY + ALGEBRA + SIZED
+ALL: tuple[Rule, ...] = SHAPES + STABILITY + ALGEBRA + POOLING + SIZED

@@ -6,13 +6,15 @@ from scipy import special
 
 from arignote import OpFromGraph, function, shared
 from arignote import tensor as T
-from arignote.engine import algebra, rules
+from arignote.engine import algebra, pooling, rules
 from arignote.engine.evaluate import evaluate
 from arignote.engine.grad import grad
+from arignote.engine.graph import Apply
 from arignote.engine.ops.checkpoint import After, checkpoint
 from arignote.engine.ops.dot import Dot
 from arignote.engine.ops.elementwise import Cast, Sqr
 from arignote.engine.ops.gradient import zero_grad
+from arignote.engine.ops.pool import MaxPick, MaxPool, MaxUnpool
 from arignote.engine.ops.reduce import BroadcastTo
 from arignote.engine.ops.shape import DimShuffle, Reshape, ShapeOf, SpecifyShape
 from arignote.engine.ops.softmax import SoftmaxGradient
@@ -29,6 +31,9 @@ r = TensorType("float64", (1, None))("r")
 a = TensorType("float64", ())("a")
 b = TensorType("float64", ())("b")
 q = TensorType("float64", (None, None))("q")
+d = TensorType("float64", (None, None, None, None))("d")
+h = TensorType("float64", (None, None, None, None))("h")
+o = TensorType("float64", (1, None, 1, 1))("o")
 c = TensorType("int64", (2,))("c")
 i = TensorType("int64", (None,))("i")
 u = TensorType("uint8", (None,))("u")
@@ -38,6 +43,9 @@ s = T.nnet.sigmoid(x)
 z = np.zeros(1)
 zeros = T.zeros_like(m)
 log_k = T.nnet.logsoftmax(k)
+WINDOWS = ((2, 2), (2, 2), (0, 0), True)
+maxima, places = Apply(MaxPool(*WINDOWS), [d]).outputs
+unpooled = MaxUnpool(*WINDOWS)(h, places, 4, 5)
 
 
 def slope_of_picked(array):
@@ -365,17 +373,136 @@ ROWS = [
         "softmaxgradient(inc_subtensor(alloc(0.0, shapeof[axis=0](softmax(m)), shapeof[axis=1](softmax(m)))[i, i], (broadcastto(alloc(1.0), shapeof[axis=0](log(softmax(m)[i, i]))) / softmax(m)[i, i])), softmax(m))",
         "(t1 - (softmax(m) * dimshuffle[pattern=(0, 'x')](sum[axes=(1,)](t1)))) where t1 = inc_subtensor(alloc(0.0, shapeof[axis=0](softmax(m)), shapeof[axis=1](softmax(m)))[i, i], broadcastto(1.0, shapeof[axis=0](log(softmax(m)[i, i]))))",
     ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(T.tanh(d)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](tanh(d)).0",
+        "tanh(maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0)",
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(o + d),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((o + d)).0",
+        "(o + maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0)",
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(d - o),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((d - o)).0",
+        "(maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0 - o)",
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(T.nnet.relu(d)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](switch((d > 0), d, 0)).0",
+        "switch((t1 > 0), t1, 0) where t1 = maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0",
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(T.maximum(d, 0)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](maximum(d, 0)).0",
+        "maximum(maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0, 0)",
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(o - d),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((o - d)).0",
+        None,
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(d + T.exp(d)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((d + exp(d))).0",
+        None,
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(T.switch(d > 0, d, 1)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](switch((d > 0), d, 1)).0",
+        None,
+    ),
+    (
+        "pool_of_increasing",
+        MaxPool(*WINDOWS)(T.switch(d > 1, d, 0)),
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](switch((d > 1), d, 0)).0",
+        None,
+    ),
+    (
+        "picked_maxima",
+        MaxPick(*WINDOWS)(d, places),
+        "maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1)",
+        "maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).0",
+    ),
+    (
+        "picked_maxima",
+        MaxPick(*WINDOWS)(T.exp(d), places),
+        "maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](exp(d), maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1)",
+        None,
+    ),
+    (
+        "pick_of_elementwise",
+        MaxPick(*WINDOWS)(T.exp(d) * o, places),
+        "maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((exp(d) * o), maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1)",
+        "(exp(maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1)) * o)",
+    ),
+    (
+        "product_with_unpooled",
+        d * unpooled,
+        "(d * maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5))",
+        "maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d, t1) * h), t1, 4, 5) where t1 = maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1",
+    ),
+    (
+        "product_with_unpooled",
+        unpooled * o,
+        "(maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5) * o)",
+        "maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((h * o), maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5)",
+    ),
+    ("product_with_unpooled", d * T.exp(d), "(d * exp(d))", None),
+    (
+        "switch_of_unpooled",
+        T.switch(d > 0, unpooled, 0),
+        "switch((d > 0), maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5), 0)",
+        "maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](switch(maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((d > 0), t1), h, 0), t1, 4, 5) where t1 = maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1",
+    ),
+    (
+        "switch_of_unpooled",
+        T.switch(d > 0, 0, unpooled),
+        "switch((d > 0), 0, maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5))",
+        "maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](switch(maxpick[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True]((d > 0), t1), 0, h), t1, 4, 5) where t1 = maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1",
+    ),
+    (
+        "switch_of_unpooled",
+        T.switch(d > 0, unpooled, 1),
+        "switch((d > 0), maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5), 1)",
+        None,
+    ),
+    (
+        "sum_of_unpooled",
+        unpooled.sum((0, 2, 3)),
+        "sum[axes=(0, 2, 3)](maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5))",
+        "sum[axes=(0, 2, 3)](h)",
+    ),
+    (
+        "sum_of_unpooled",
+        unpooled.sum((0, 2)),
+        "sum[axes=(0, 2)](maxunpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](h, maxpool[window=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=True](d).1, 4, 5))",
+        None,
+    ),
 ]
 
 EVERY = {
-    name: each for module in (rules, algebra) for name, each in vars(module).items() if isinstance(each, Rule)
+    name: each
+    for module in (rules, algebra, pooling)
+    for name, each in vars(module).items()
+    if isinstance(each, Rule)
 }
 VECTOR = np.array([-3.0, -0.0, 0.5, 2.0])
 MATRIX = np.array([[0.1, -2.0, 3.0], [1.0, 1.5, -0.0]])
 VALUES = {
     x: VECTOR, y: np.array([1.0, 2.0, -1.0, 0.0]), m: MATRIX, n: MATRIX[::-1], k: MATRIX, r: MATRIX[:1],
     a: np.array(0.7), b: np.array(-0.2), q: MATRIX.reshape(3, 2), i: np.array([1, 0]), c: np.array([2, -2]), u: np.array([3, 0], "uint8"),
-    j: np.array([0, 2, 0, 1]),
+    j: np.array([0, 2, 0, 1]), d: np.sin(np.arange(40.0)).reshape(1, 2, 4, 5), o: np.array([0.5, -2.0]).reshape(1, 2, 1, 1),
+    h: np.arange(8.0).reshape(1, 2, 2, 2),
 }  # fmt: skip
 
 
