@@ -65,9 +65,9 @@ class _BookLayer(Sequential):
     def _takes(self, shapes: Sequence[Shape]) -> bool:
         return self.is_built and [prod(shape) for shape in shapes] == [prod(self.input_shape)]
 
-    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the activations of examples, in any shape of as many numbers; see `Layer.output`."""
-        return super().output(as_examples(inputs[0], self.input_shape), training=training)
+    def outputs(self, *inputs: Variable, training: Training | None = None) -> dict[str, Variable]:
+        """Return the activations of examples, in any shape of as many numbers; see `Layer.outputs`."""
+        return super().outputs(as_examples(inputs[0], self.input_shape), training=training)
 
 
 @dataclass(eq=False)

@@ -73,14 +73,22 @@ class Composite(Layer):
         """Build the layers."""
         self.follow(self.input_shapes, lambda step, *given: step.layer.build(*given, rng=rng).output_shape)
 
-    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
-        """Return the expression of what the last step gives; see `Layer.output`."""
+    def outputs(self, *inputs: Variable, training: Training | None = None) -> dict[str, Variable]:
+        """Return the expressions of what the layer and all its parts give; see `Layer.outputs`."""
+        found: dict[str, Variable] = {}
 
         def applied(step: Step, *given: Variable) -> Variable:
             with scope(f"{step.name} {type(step.layer).__name__}"):
-                return step.layer.output(*given, training=training)
+                inner = step.layer.outputs(*given, training=training)
+            found.update({f"{step.name}.{name}" if name else step.name: each for name, each in inner.items()})
+            return inner[""]
 
-        return self.follow(inputs, applied)
+        found[""] = self.follow(inputs, applied)
+        return found
+
+    def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
+        """Return the expression of what the last step gives; see `Layer.output`."""
+        return self.outputs(*inputs, training=training)[""]
 
 
 def chain(layers: dict[str, Layer]) -> list[Step]:

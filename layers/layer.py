@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from arignote.compile import Function, function
 from arignote.engine.config import config
 from arignote.engine.errors import GraphError, InputError, ShapeError
 from arignote.engine.graph import Variable
@@ -17,12 +20,16 @@ from arignote.engine.ops.shape import extents
 from arignote.engine.origin import user_line
 from arignote.engine.shared import SharedVariable, shared
 from arignote.engine.types import TensorType
+from arignote.layers.examples import checked_images
 from arignote.layers.initialisers import Fans, Initialiser
 
 if TYPE_CHECKING:
     from arignote.layers.graph import Node
 
 Shape = tuple[int, ...]
+
+#: Examples of one call when any number is to be predicted: enough to fill the machine, few enough for caches.
+_CHUNK = 100
 Rng = np.random.Generator | int | None
 
 #: The numbers of layers that are given no `rng`: each such layer takes the next stream of this series. So no
@@ -142,6 +149,22 @@ class Layer(ABC):
         Variable, shape (examples, *output_shape)
         """
 
+    def outputs(self, *inputs: Variable, training: Training | None = None) -> dict[str, Variable]:
+        """Return the expressions of what the layer and all its parts give.
+
+        Parameters
+        ----------
+        *inputs : Variable, shape (examples, *input_shape)
+        training : Training, optional
+            As for `output`.
+
+        Returns
+        -------
+        dict of str to Variable
+            By the names of the parts, as in `parameters`; the layer's own output is ``""``.
+        """
+        return {"": self.output(*inputs, training=training)}
+
     def build(self, *shapes: Shape, rng: Rng = None) -> Self:
         """Make the layer's parameters for examples of the given shape.
 
@@ -185,6 +208,51 @@ class Layer(ABC):
         self.input_shapes = sizes
         self.create(generator(rng))
         return self
+
+    def predict(self, *examples: ArrayLike) -> NDArray[Any]:
+        """Return what the layer gives for examples, a hundred at a time.
+
+        Parameters
+        ----------
+        *examples : array_like, shape (n, *input_shape)
+            Of each input; any number of examples.
+
+        Returns
+        -------
+        ndarray, shape (n, *output_shape)
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If the examples are no numbers, or of another shape.
+
+        Examples
+        --------
+        >>> from arignote.layers import Dense
+        >>> Dense(3).build((2,)).predict([[1, 2], [3, 4]]).shape
+        (2, 3)
+        """
+        self.check_built()
+        if len(examples) != len(self.input_shapes):
+            raise ShapeError(
+                f"{type(self).__name__}: predict",
+                expected=f"examples of {len(self.input_shapes)} inputs",
+                actual=f"of {len(examples)}",
+                origin=user_line(),
+            )
+        arrays = [
+            checked_images(each, shape, config.floatX, "argument `examples`").reshape(-1, *shape)
+            for each, shape in zip(examples, self.input_shapes, strict=True)
+        ]
+        starts = range(0, max(len(arrays[0]), 1), _CHUNK)
+        return np.concatenate(
+            [self._predictor(*(array[start : start + _CHUNK] for array in arrays)) for start in starts]
+        )
+
+    @cached_property
+    def _predictor(self) -> Function:
+        inputs = [TensorType(config.floatX, (None, *shape))() for shape in self.input_shapes]
+        return function(inputs, self.output(*inputs), name="prediction")
 
     @property
     def is_built(self) -> bool:
