@@ -23,7 +23,16 @@ from arignote.layers.activations import (
 from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
 from arignote.layers.clipping import clip_by_norm, clip_by_value, constrained, global_norm, max_norm
 from arignote.layers.containers import Add, Branches, Composite, Concatenate, Residual, Sequential, Step
-from arignote.layers.conv import Conv1D, Conv2D, Conv3D
+from arignote.layers.conv import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    ConvTranspose1D,
+    ConvTranspose2D,
+    ConvTranspose3D,
+    DepthwiseConv2D,
+    SeparableConv2D,
+)
 from arignote.layers.data.augmentation import Crop, Flip, Rotate, Shift, expand_one_pixel
 from arignote.layers.data.batches import Batch, Batches
 from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
@@ -32,6 +41,7 @@ from arignote.layers.data.preprocessing import MeanSubtraction, Normalisation, P
 from arignote.layers.data.sizes import pad_to_one_size
 from arignote.layers.data.weights import class_weights
 from arignote.layers.dense import Activate, Bias, Dense, Dropout, Flatten, Reshape
+from arignote.layers.embedding import Embedding
 from arignote.layers.graph import Graph, Input, Node
 from arignote.layers.initialisers import (
     Constant,
@@ -46,6 +56,7 @@ from arignote.layers.initialisers import (
     Uniform,
     conv_fans,
 )
+from arignote.layers.lambdas import Lambda
 from arignote.layers.layer import Layer, Training
 from arignote.layers.losses import (
     binary_cross_entropy,
@@ -86,6 +97,8 @@ from arignote.layers.pool import (
     MaxPool2D,
     MaxPool3D,
 )
+from arignote.layers.receptive import Field, Window
+from arignote.layers.recurrent import GRU, LSTM, RNN
 from arignote.layers.saving import NetworkFileError, load_network, save_network
 from arignote.layers.schedules import (
     CosineDecay,
@@ -98,11 +111,15 @@ from arignote.layers.schedules import (
     StepDecay,
     WarmUp,
 )
+from arignote.layers.summary import Summary
 from arignote.layers.watching import Watcher
 
 FullyConnected = FullyConnectedLayer
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Activate",
     "Adadelta",
@@ -128,14 +145,20 @@ __all__ = [
     "Conv2D",
     "Conv3D",
     "ConvPoolLayer",
+    "ConvTranspose1D",
+    "ConvTranspose2D",
+    "ConvTranspose3D",
     "CosineDecay",
     "Crop",
     "Dense",
+    "DepthwiseConv2D",
     "Descent",
     "DivergenceError",
     "Dropout",
+    "Embedding",
     "ExponentialDecay",
     "Fans",
+    "Field",
     "Flatten",
     "Flip",
     "FullyConnected",
@@ -149,6 +172,7 @@ __all__ = [
     "Initialiser",
     "Input",
     "InverseSquareRoot",
+    "Lambda",
     "Layer",
     "LayerNorm",
     "LeCun",
@@ -175,15 +199,18 @@ __all__ = [
     "Residual",
     "Rotate",
     "Schedule",
+    "SeparableConv2D",
     "Sequential",
     "Shift",
     "SoftmaxLayer",
     "Step",
     "StepDecay",
+    "Summary",
     "Training",
     "Uniform",
     "WarmUp",
     "Watcher",
+    "Window",
     "ZCAWhitening",
     "accuracy",
     "binary_cross_entropy",

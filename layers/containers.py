@@ -14,6 +14,7 @@ from arignote.engine.graph import Variable
 from arignote.engine.ops import concatenate
 from arignote.engine.origin import scope, user_line
 from arignote.layers.layer import Layer, Rng, Shape, Training
+from arignote.layers.receptive import Field
 
 T = TypeVar("T")
 
@@ -89,6 +90,15 @@ class Composite(Layer):
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
         """Return the expression of what the last step gives; see `Layer.output`."""
         return self.outputs(*inputs, training=training)[""]
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of each step: a layer that is applied twice works twice."""
+        return sum(step.layer.multiply_adds for step in self.steps)
+
+    def receptive_field(self, *fields: Field | None) -> Field | None:
+        """Return that of what the last step gives."""
+        return self.follow(fields, lambda step, *given: step.layer.receptive_field(*given))
 
 
 def chain(layers: dict[str, Layer]) -> list[Step]:

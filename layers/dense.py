@@ -15,6 +15,7 @@ from arignote.engine.origin import user_line
 from arignote.layers.activations import Activation, linear
 from arignote.layers.initialisers import Constant, Fans, Glorot, Initialiser
 from arignote.layers.layer import Layer, Shape, Training, checked_shape, checked_share
+from arignote.layers.receptive import Field
 
 
 @dataclass(eq=False)
@@ -72,6 +73,14 @@ class Dense(Layer):
         """Return the activations; see `Layer.output`."""
         z = dot(inputs[0].flatten(2), self.w)
         return self.activation(z + self.b if self.bias else z)
+
+    @property
+    def multiply_adds(self) -> int:
+        """``inputs * units``."""
+        return prod(self.input_shape) * self.units
+
+    def receptive_field(self, *fields: Field | None) -> None:
+        """Return None, for all of the input."""
 
 
 @dataclass(eq=False)
@@ -210,3 +219,7 @@ class Reshape(Layer):
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
         """Return the examples in that shape; see `Layer.output`."""
         return inputs[0].reshape((extents(inputs[0])[0], *self.shape))
+
+    def receptive_field(self, *fields: Field | None) -> Field | None:
+        """Return that of a pixel of an image that was a row; otherwise None, for all of the input."""
+        return Field.of(self.shape) if len(self.input_shape) == 1 and fields[0] == Field.of((1,)) else None

@@ -18,13 +18,15 @@ from arignote.engine.graph import Variable
 from arignote.engine.ops import RandomStreams
 from arignote.engine.ops.shape import extents
 from arignote.engine.origin import user_line
-from arignote.engine.shared import SharedVariable, shared
+from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 from arignote.layers.examples import checked_images
 from arignote.layers.initialisers import Fans, Initialiser
+from arignote.layers.receptive import Field, Window, largest
 
 if TYPE_CHECKING:
     from arignote.layers.graph import Node
+    from arignote.layers.summary import Summary
 
 Shape = tuple[int, ...]
 
@@ -283,6 +285,53 @@ class Layer(ABC):
         return {}
 
     @property
+    def multiply_adds(self) -> int:
+        """The multiplications, each with its addition, of products and convolutions for one example.
+
+        What is done number by number, such as activations, is not counted, as in published figures.
+        """
+        return sum(part.multiply_adds for part in self.parts.values())
+
+    @property
+    def window(self) -> Window | None:
+        """What the layer sees of an image for one number of its output, if it looks through windows."""
+        return None
+
+    def receptive_field(self, *fields: Field | None) -> Field | None:
+        """Return how much of a network's input a number of the output depends on.
+
+        Parameters
+        ----------
+        *fields : Field or None
+            Of each input; None stands for all of the network's input.
+
+        Returns
+        -------
+        Field or None
+            By default that of the window, or of the numbers in the same place.
+        """
+        field = largest(fields)
+        return field if field is None or self.window is None else field.through(self.window)
+
+    def summary(self) -> Summary:
+        """Return a table of the layers: shapes, parameters, work, memory, receptive fields.
+
+        Raises
+        ------
+        GraphError
+            If the layer is not built.
+
+        Examples
+        --------
+        >>> from arignote.layers import lenet
+        >>> lenet().summary().multiply_adds
+        416520
+        """
+        from arignote.layers.summary import Summary
+
+        return Summary.of(self)
+
+    @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters of the layer and of its parts, which have the name of the part before theirs."""
         found = dict(self.__dict__.get("_own", {}))
@@ -317,7 +366,9 @@ class Layer(ABC):
         -------
         SharedVariable
         """
-        variable = shared(np.asarray(initial).astype(config.floatX), name=name, borrow=False)
+        value = np.array(initial, config.floatX, order="C")
+        # A parameter keeps its shape, and shape inference may know it.
+        variable = SharedVariable(TensorType(config.floatX, value.shape), value, name)
         self.__dict__.setdefault("_own", {})[name] = Parameter(variable, trained, penalised)
         return variable
 
@@ -350,7 +401,7 @@ def as_examples(x: Variable, shape: Shape) -> Variable:
     return x if x.static_shape[1:] == shape else x.reshape((extents(x)[0], *shape))
 
 
-def checked_shape(argument: str, value: Any, ndim: int | None = None) -> Shape:
+def checked_shape(argument: str, value: Any, ndim: int | None = None, at_least: int = 1) -> Shape:
     """Return a shape as a tuple of plain integers.
 
     Parameters
@@ -360,20 +411,21 @@ def checked_shape(argument: str, value: Any, ndim: int | None = None) -> Shape:
     value : int or sequence of int
     ndim : int, optional
         How many extents it must have; one number stands for all of them.
+    at_least : int
 
     Raises
     ------
     ShapeError
-        If it is anything but whole numbers of at least 1.
+        If it is anything but whole numbers of at least `at_least`.
     """
     given = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,)
     sizes = given * ndim if ndim is not None and len(given) == 1 else given
     fits = ndim is None or len(sizes) == ndim
-    if not fits or not all(isinstance(e, int | np.integer) and e > 0 for e in sizes):
-        count = "whole numbers" if ndim is None else f"{ndim} whole numbers"
+    if not fits or not all(isinstance(e, int | np.integer) and e >= at_least for e in sizes):
+        count = {None: "whole numbers", 1: "a whole number"}.get(ndim, f"{ndim} whole numbers")
         raise ShapeError(
             argument,
-            expected=f"{count} of at least 1" if ndim != 1 else "a whole number of at least 1",
+            expected=f"{count} of at least {at_least}",
             actual=repr(value),
             origin=user_line(),
         )

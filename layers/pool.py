@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 from arignote.engine.errors import ShapeError
@@ -11,6 +13,7 @@ from arignote.engine.graph import Variable
 from arignote.engine.ops import concatenate, max, mean, pool_1d, pool_2d, pool_3d
 from arignote.engine.origin import user_line
 from arignote.layers.layer import Layer, Shape, Training, checked_shape, shape_of
+from arignote.layers.receptive import Field, Window
 
 
 @dataclass(eq=False)
@@ -31,6 +34,22 @@ class _Pooling(Layer):
         self.size = checked_shape(f"{name}: argument `size`", self.size, self.dimensions)
         if self.stride is not None:
             self.stride = checked_shape(f"{name}: argument `stride`", self.stride, self.dimensions)
+        self.padding = checked_shape(f"{name}: argument `padding`", self.padding, self.dimensions, 0)
+        if not all(pad < extent for pad, extent in zip(self.padding, self.size, strict=True)):
+            raise ShapeError(
+                f"{name}: argument `padding`",
+                expected=f"less than the window, {self.size}: else no pixel would be in some windows",
+                actual=repr(self.padding),
+                origin=user_line(),
+            )
+
+    @property
+    def window(self) -> Window:
+        """See `Layer.window`."""
+        assert isinstance(self.size, tuple)
+        stride = self.size if self.stride is None else self.stride
+        assert isinstance(stride, tuple)
+        return Window(self.size, stride)
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the channels and the extents of what the windows give."""
@@ -152,6 +171,9 @@ class _GlobalPool(Layer):
         """Return a row of numbers for each example; see `Layer.output`."""
         return type(self).reduce(inputs[0], axis=tuple(range(2, inputs[0].ndim)))
 
+    def receptive_field(self, *fields: Field | None) -> None:
+        """Return None, for all of the input."""
+
 
 class GlobalAveragePool(_GlobalPool):
     """The mean of each channel, whatever its extents.
@@ -188,6 +210,15 @@ class _AdaptivePool(Layer):
 
     def __post_init__(self) -> None:
         self.size = checked_shape(f"{type(self).__name__}: argument `size`", self.size, 2)
+
+    @property
+    def window(self) -> Window:
+        """The largest bin, and the mean distance between bins."""
+        axes = list(zip(self.input_shape[1:], self.output_shape[1:], strict=True))
+        return Window(
+            tuple(builtins.max(b - a for a, b in bins(extent, count)) for extent, count in axes),
+            tuple(Fraction(extent, count) for extent, count in axes),
+        )
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the channels and `size`."""
