@@ -84,8 +84,10 @@ class Crop:
     def __call__(self, images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return a part of each image."""
         _check_images("Crop", images)
-        around = (self.padding, self.padding)
-        padded = np.pad(images, ((0, 0), (0, 0), around, around), constant_values=self.fill)
+        count, channels, height, width = images.shape
+        around = self.padding
+        padded = np.full((count, channels, height + 2 * around, width + 2 * around), self.fill, images.dtype)
+        padded[:, :, around : around + height, around : around + width] = images
         rows, columns = (have - want + 1 for have, want in zip(padded.shape[2:], self.size, strict=True))
         if rows < 1 or columns < 1:
             raise ShapeError(
@@ -96,7 +98,6 @@ class Crop:
                 origin=user_line(),
             )
         places = sliding_window_view(padded, self.size, (2, 3))
-        count = len(images)
         return places[
             np.arange(count), :, random.integers(rows, size=count), random.integers(columns, size=count)
         ]

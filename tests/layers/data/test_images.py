@@ -1,6 +1,5 @@
 """One digit in many files: all should come out as MNIST shows it."""
 
-import io
 import struct
 import zlib
 
@@ -195,26 +194,3 @@ class TestErrors:
         )
         with pytest.raises(ImageError, match=r"bomb\.png: too large"):
             read_digit_image(path)
-
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF"])
-    def test_mutations_end_in_a_digit_or_an_image_error(self, tmp_path, kind):
-        file = io.BytesIO()
-        as_image(EXAMPLES[3]).resize((40, 40)).save(file, kind)
-        content = file.getvalue()
-        random = np.random.default_rng(0)
-        path = tmp_path / "image"
-        for number in range(150):
-            damaged = bytearray(content)
-            place = int(random.integers(len(content)))
-            if number % 3:
-                damaged[place] ^= int(random.integers(1, 256))
-            else:
-                del damaged[place:]
-            path.write_bytes(damaged)
-            try:
-                digit = read_digit_image(path)
-            except ImageError as error:
-                assert str(path) in str(error)  # noqa: PT017 - either outcome is right
-            else:
-                assert digit.shape == (784,)
-                assert np.isfinite(digit).all()
