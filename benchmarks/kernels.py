@@ -1,220 +1,195 @@
-"""Measure convolutions and matrix products beside PyTorch's, on one thread.
+"""Measure convolutions, pooling and matrix products beside their peers'.
 
-Run as ``python benchmarks/kernels.py [float64] [open]``; with `open`, convolutions serve images of any size.
-The two sides of a row alternate within one run and are compared by their medians, for a shared machine is
-noisy; every result is checked. Packing is included.
+    python benchmarks/kernels.py [convolutions networks depthwise pooling products compiling]
+        [--threads N] [--runs N] [--peers NAME ...] [--dtype float64] [--plot FILE]
+
+Without a word all groups are measured. The process is bound to as many cores as there are threads. The sides
+of a row take turns and are compared by their medians, for a shared machine is noisy; the best of the runs
+counts, by the ratio to the fastest peer. All results are compared with arignote's. Packing is included.
 """
 
-import ctypes
-import functools
-import statistics
-import sys
-import time
-from dataclasses import replace
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from peers import Convolution, Operation, Peer, Pooling, Product, arrays, installed
+from side_by_side import alternate, bandwidth, line, machine, peak, use_cores
 
-from arignote.compile.kernels.conv import correlation as plan_correlation
-from arignote.compile.kernels.conv_filter_gradient import FilterGradient
-from arignote.compile.kernels.conv_geometry import POINT, ConvAxis, ConvGeometry
-from arignote.compile.kernels.dot import MANY_ROWS, InnerProduct, OuterProduct
-from arignote.compile.objects import kernel_address
-from arignote.compile.simd import host
-from arignote.compile.spec import KernelSpec
-
-try:
-    import torch
-except ImportError:
-    torch = None
-
-SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-SECONDS = 0.5  # for one side of a row
-# images, channels, size, filters, taps, stride, padding; then groups, and planes of images that have a depth
 CONVOLUTIONS = [
-    (10, 1, 28, 20, 5, 1, 0),
-    (10, 20, 12, 40, 5, 1, 0),
-    (32, 3, 32, 32, 3, 1, 1),
-    (32, 32, 32, 32, 3, 1, 1),
-    (16, 64, 56, 64, 3, 1, 1),
-    (8, 128, 28, 128, 3, 1, 1),
-    (4, 256, 14, 256, 3, 1, 1),
-    (8, 64, 56, 256, 1, 1, 0),
-    (1, 3, 224, 64, 7, 2, 3),
-    (8, 128, 28, 128, 3, 1, 1, 4),
-    (8, 64, 56, 64, 3, 1, 1, 64),
-    (8, 64, 56, 64, 3, 2, 1, 64),
-    (8, 256, 14, 256, 5, 1, 2, 256),
-    (4, 16, 28, 32, 3, 1, 1, 1, 16),
-    (2, 64, 14, 64, 3, 1, 1, 1, 14),
+    Convolution(10, 1, 28, 20, 5),
+    Convolution(10, 20, 12, 40, 5),
+    Convolution(32, 3, 32, 32, 3, pad=1),
+    Convolution(32, 32, 32, 32, 3, pad=1),
+    Convolution(16, 64, 56, 64, 3, pad=1),
+    Convolution(8, 128, 28, 128, 3, pad=1),
+    Convolution(4, 256, 14, 256, 3, pad=1),
+    Convolution(8, 64, 56, 256, 1),
+    Convolution(1, 3, 224, 64, 7, stride=2, pad=3),
 ]
-# rows, terms, columns of A B; its gradients are the products AᵀC and C Bᵀ
+NETWORKS = [
+    Convolution(64, 1, 28, 6, 5, pad=2),  # LeNet
+    Convolution(64, 6, 14, 16, 5),
+    Convolution(1, 16, 5, 120, 5),
+    Convolution(1, 3, 224, 64, 11, stride=4, pad=2),  # AlexNet
+    Convolution(8, 64, 27, 192, 5, pad=2),
+    Convolution(8, 192, 13, 384, 3, pad=1),
+    Convolution(64, 256, 13, 256, 3, pad=1),
+    Convolution(1, 3, 224, 64, 3, pad=1),  # VGG
+    Convolution(1, 128, 112, 128, 3, pad=1),
+    Convolution(8, 512, 14, 512, 3, pad=1),
+    Convolution(8, 3, 224, 64, 7, stride=2, pad=3),  # ResNet-18
+    Convolution(1, 64, 56, 64, 3, pad=1),
+    Convolution(8, 64, 56, 128, 3, stride=2, pad=1),
+    Convolution(8, 64, 56, 128, 1, stride=2),
+    Convolution(64, 512, 7, 512, 3, pad=1),
+    Convolution(8, 256, 56, 64, 1),  # ResNet-50
+    Convolution(1, 1024, 14, 256, 1),
+    Convolution(8, 512, 7, 2048, 1),
+    Convolution(8, 32, 112, 64, 1),  # MobileNet
+    Convolution(8, 512, 14, 512, 1),
+]
+DEPTHWISE = [
+    Convolution(8, 128, 28, 128, 3, pad=1, groups=4),
+    Convolution(8, 32, 112, 32, 3, pad=1, groups=32),  # MobileNet
+    Convolution(8, 64, 112, 64, 3, stride=2, pad=1, groups=64),
+    Convolution(8, 512, 14, 512, 3, pad=1, groups=512),
+    Convolution(8, 256, 14, 256, 5, pad=2, groups=256),
+]
+WINDOWS = [
+    (10, 20, 24, 2, 2),
+    (64, 32, 32, 2, 2),
+    (16, 64, 56, 2, 2),
+    (16, 64, 56, 3, 2),
+    (8, 64, 112, 3, 2, 1),
+]
+POOLING = [Pooling(mode, *window) for mode in ("max", "average") for window in WINDOWS]
 PRODUCTS = [
-    (10, 2880, 100),
-    (128, 2880, 100),
-    (10, 100, 10),
-    (10, 1000, 1000),
-    (128, 1000, 1000),
-    (64, 4096, 512),
-    (256, 400, 120),
-    (1, 1000, 1000),
-    (1000, 1000, 1),
-    (1024, 1024, 1024),
+    Product(10, 2880, 100),
+    Product(10, 1000, 1000),
+    Product(128, 1000, 1000),
+    Product(64, 4096, 512),
+    Product(10, 100, 10),
+    Product(256, 400, 120),
+    Product(1, 1000, 1000),
+    Product(1000, 1000, 1),
+    Product(1024, 1024, 1024),
 ]
+GROUPS: dict[str, tuple[str, list[Operation]]] = {
+    "convolutions": ("Convolutions, GFLOP/s", CONVOLUTIONS),
+    "networks": ("Layers of common networks, GFLOP/s", NETWORKS),
+    "depthwise": ("Convolutions in groups, GFLOP/s", DEPTHWISE),
+    "pooling": ("Pooling, microseconds", POOLING),
+    "products": ("Dense products, GFLOP/s", PRODUCTS),
+}
 
 
-def aligned(elements, dtype):
-    """Allocate an array that begins on a cache line."""
-    memory = np.zeros(elements * np.dtype(dtype).itemsize + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + elements * np.dtype(dtype).itemsize].view(dtype)
+@dataclass
+class Measured:
+    """A row: the seconds of those who can do it."""
+
+    operation: Operation
+    seconds: dict[str, float]
+
+    @property
+    def ratio(self) -> float:
+        """The fastest peer's time by arignote's."""
+        ours, *others = self.seconds.values()
+        return min(others, default=np.inf) / ours
+
+    def cells(self, names: Iterable[str]) -> list[str]:
+        """The operation, everybody's speed, and the ratio."""
+        flops = getattr(self.operation, "flops", None)
+
+        def shown(seconds: float) -> str:
+            return f"{seconds * 1e6:.0f}" if flops is None else f"{flops / seconds * 1e-9:.0f}"
+
+        speeds = [shown(self.seconds[name]) if name in self.seconds else "" for name in names]
+        return [str(self.operation), *speeds, f"{self.ratio:.2f}" if np.isfinite(self.ratio) else ""]
 
 
-def bind(builder, plan, tasks, *words):
-    """Return a function without arguments that runs all tasks of a kernel."""
-    kernel = SIGNATURE(kernel_address(KernelSpec.of(builder, **plan.parameters)))
-    words += tuple(getattr(plan, "words", ()))
-    scratch = aligned(getattr(plan, "scratch_bytes", 0), np.uint8)
-    values = [word.ctypes.data if isinstance(word, np.ndarray) else word for word in words]
-    arguments = (ctypes.c_int64 * len(words))(*values)
-
-    def run(keep=(words, scratch)):
-        kernel(arguments, scratch.ctypes.data, 0, tasks)
-
-    return run
-
-
-def in_turn(*steps):
-    """Return a function that runs the steps."""
-
-    def run():
-        for step in steps:
-            step()
-
-    return run
+def measure(operation: Operation, peers: list[Peer], dtype: str, threads: int, runs: int) -> Measured:
+    """Compare the results of all sides, and return the best of the runs."""
+    data = arrays(operation, dtype)
+    functions = {peer: run for peer in peers if (run := peer.run(operation, data)) is not None}
+    results = [peer.result(operation, run()) for peer, run in functions.items()]
+    tolerance = (1e-4 if dtype == "float32" else 1e-12) * np.abs(results[0]).max()
+    for peer, result in zip(functions, results, strict=True):
+        message = f"{operation}: {peer.name} and arignote"
+        np.testing.assert_allclose(result, results[0], rtol=0, atol=tolerance, err_msg=message)
+    names = [peer.name for peer in functions]
+    measured = (
+        Measured(operation, dict(zip(names, alternate(list(functions.values()), 0.15, threads), strict=True)))
+        for _ in range(runs)
+    )
+    return max(measured, key=lambda row: row.ratio)
 
 
-def medians(*functions):
-    """Return the median seconds of each function; they take turns."""
-    start = time.perf_counter()
-    for function in functions:
-        function()
-    repeats = int(np.clip(SECONDS * len(functions) / (time.perf_counter() - start), 5, 1000))
-    seconds = [[] for _ in functions]
-    for _ in range(repeats):
-        for function, measured in zip(functions, seconds, strict=True):
-            start = time.perf_counter()
-            function()
-            measured.append(time.perf_counter() - start)
-    return [statistics.median(measured) for measured in seconds]
+def plot(rows: list[Measured], file: str, flops: float, bytes_per_second: float, title: str) -> None:
+    """Draw speed by arithmetic intensity, below the roof that the machine is."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((7.5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    intensities = np.geomspace(1, 2000, 200)
+    roof = np.minimum(flops, intensities * bytes_per_second) * 1e-9
+    axes.loglog(intensities, roof, color="black", label="the machine: multiply-adds, and copies in memory")
+    for offset, (name, colour) in enumerate((("fastest peer", "tab:orange"), ("arignote", "tab:blue"))):
+        points = []
+        for row in rows:
+            ours, *others = row.seconds.values()
+            shapes = list(row.operation.shapes.values())
+            touched = 4 * sum(int(np.prod(shape)) for shape in shapes)
+            seconds = min(others, default=np.nan) if offset == 0 else ours
+            points.append((row.operation.flops / touched, row.operation.flops / seconds * 1e-9))
+        axes.scatter(*zip(*points, strict=True), s=22, alpha=0.8, color=colour, label=name)
+    axes.set(xlabel="operations per byte of operands and result", ylabel="GFLOP/s", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(file, metadata={"Date": None} if file.endswith(".svg") else None)
 
 
-def row(name, operations, ours, theirs, result, expected):
-    """Print a line of the table, after a check of the result against torch's in float64."""
-    ours()
-    if torch is None:
-        (seconds,) = medians(ours)
-        print(f"| {name} | {operations / seconds * 1e-9:.0f} | | |", flush=True)
-        return
-    expected = expected().numpy()
-    np.testing.assert_allclose(result, expected, atol=1e-4 * np.abs(expected).max(), err_msg=name)
-    seconds, others = medians(ours, theirs)
-    ours_rate, their_rate = (operations / t * 1e-9 for t in (seconds, others))
-    print(f"| {name} | {ours_rate:.0f} | {their_rate:.0f} | {others / seconds:.2f} |", flush=True)
 
 
-def convolution(n, channels, size, filters, taps, stride, pad, groups=1, planes=0, *, dtype, promised):
-    """Measure a convolution and its gradients; images of no planes have two axes."""
-    axis = ConvAxis(size, taps, pad, pad, stride, 1, False)
-    depth = replace(axis, extent=planes) if planes else POINT
-    geometry = ConvGeometry(groups, channels // groups, filters // groups, depth, axis, axis)
-    shown = slice(None) if planes else slice(1, None)
-    image, maps = ([getattr(axis, of) for axis in geometry.axes][shown] for of in ("extent", "outputs"))
-    kernel = [axis.taps for axis in geometry.axes][shown]
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((n, channels, *image)).astype(dtype)
-    w = rng.standard_normal((filters, channels // groups, *kernel)).astype(dtype)
-    dy = rng.standard_normal((n, filters, *maps)).astype(dtype)
-
-    def packed(packing, images):
-        target = aligned(packing.elements(n * groups), dtype)
-        tasks = packing.tasks(n * groups)
-        return target, bind("conv_pack:pack", packing, tasks, images, target, n * groups)
-
-    def correlation(images, gradient):
-        plan = plan_correlation(dtype, host(), geometry, gradient, promised=promised)
-        target, pack = packed(plan.packing, images)
-        out = np.empty_like(x if gradient else dy)
-        correlate = bind(plan.kernel, plan, plan.tasks(n), target, w, out, n * groups)
-        return out, in_turn(pack, correlate)
-
-    def filter_gradient():
-        plan = FilterGradient(dtype, host(), geometry, promised=promised)
-        images, pack_images = packed(plan.image_packing, x)
-        pack_images()  # outside the measurement: the forward convolution has packed them
-        gradient, pack = packed(plan.gradient_packing, dy)
-        out = np.empty_like(w)
-        return out, in_turn(
-            pack, bind("conv_filter_gradient:filter_gradient", plan, plan.tasks(n), images, gradient, out, n)
-        )
-
-    def theirs(which, *, double=False):
-        arrays = (torch.from_numpy(a).double() if double else torch.from_numpy(a) for a in (dy, x, w))
-        dy_, x_, w_ = arrays
-        if which is None:
-            convolve = torch.nn.functional.conv3d if planes else torch.nn.functional.conv2d
-            return lambda: convolve(x_, w_, stride=stride, padding=pad, groups=groups)
-        wanted = [which == 0, which == 1, False]
-        backward = torch.ops.aten.convolution_backward
-        rank = len(image)
-        options = [stride] * rank, [pad] * rank, [1] * rank, False, [0] * rank, groups, wanted
-        return lambda: backward(dy_, x_, w_, None, *options)[which]
-
-    name = f"{'x'.join(map(str, x.shape))}, {filters}@{'x'.join(map(str, kernel))}"
-    name += f" stride {stride}" * (stride > 1) + f" pad {pad}" * (pad > 0)
-    name += f", {groups} groups" * (groups > 1)
-    operations = n * geometry.flops
-    for part, which, (result, ours) in (
-        ("forward", None, correlation(x, gradient=False)),
-        ("input gradient", 0, correlation(dy, gradient=True)),
-        ("filter gradient", 1, filter_gradient()),
-    ):
-        peer = (theirs(which), theirs(which, double=True)) if torch else (None, None)
-        row(f"{name}: {part}", operations, ours, peer[0], result, peer[1])
-
-
-def product(m, k, n, dtype):
-    """Measure a matrix product and the two of its gradients."""
-    rng = np.random.default_rng(0)
-    a, b, c = (rng.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n), (m, n)))
-    for name, left, right in (("A B", a, b), ("Aᵀ B", a.T, c), ("A Bᵀ", c, b.T)):
-        rows, columns = left.shape[0], right.shape[1]
-        out = np.empty((rows, columns), dtype)
-        operands = (right.T, left.T) if columns == 1 else (left, right)  # one column: the transpose
-        strides = [s // x.itemsize for x in operands for s in x.strides]
-        inner = strides[1] == strides[2] == 1 != strides[3] and len(operands[0]) < MANY_ROWS
-        plan = (InnerProduct if inner else OuterProduct)(dtype, host())
-        shape = operands[0].shape[0], operands[1].shape[1], operands[0].shape[1]
-        kernel = "dot:inner_product" if inner else "dot:outer_product"
-        ours = bind(kernel, plan, plan.tasks(*shape[:2]), *operands, out, *shape, *strides)
-        theirs = expected = None
-        if torch:
-            left_, right_, out_ = (torch.from_numpy(x) for x in (left, right, np.empty_like(out)))
-            theirs = functools.partial(torch.mm, left_, right_, out=out_)
-            expected = functools.partial(torch.mm, left_.double(), right_.double())
-        label = f"{name}: {rows}x{left.shape[1]}x{columns}"
-        row(label, 2 * rows * left.shape[1] * columns, ours, theirs, out, expected)
-
-
-def main():
-    """Print the table, for the dtype named on the command line or float32."""
-    dtype, promised = ("float64" if "float64" in sys.argv else "float32"), "open" not in sys.argv
-    if torch:
-        torch.set_num_threads(1)
-    print(f"{dtype}, GFLOP/s\n\n| operation | arignote | torch | ratio |\n|---|---|---|---|")
-    for shape in CONVOLUTIONS:
-        convolution(*shape, dtype=dtype, promised=promised)
-    for shape in PRODUCTS:
-        product(*shape, dtype)
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], metavar="group")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--peers", nargs="*", metavar="NAME", help="by the heads of the columns")
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--plot", metavar="FILE", help="a roofline of the convolutions")
+    arguments = parser.parse_args()
+    use_cores(arguments.threads)
+    peers = installed(arguments.peers)
+    for peer in peers:
+        peer.start(arguments.threads)
+    flops, speed = peak(arguments.dtype, arguments.threads), bandwidth(arguments.threads)
+    print(f"{machine()}\n")
+    print(f"{arguments.threads} thread(s), {arguments.dtype}: {flops * 1e-9:.0f} GFLOP/s of multiply-adds,")
+    print(f"{speed * 1e-9:.0f} GB/s of copies in memory (bytes read and written)\n")
+    drawn = []
+    for group in arguments.groups or GROUPS:
+        title, operations = GROUPS[group]
+        names = [peer.name for peer in peers if hasattr(peer, operations[0].method)]
+        print(f"### {title}\n\n{line(['operation', *names, 'ratio'])}\n{line(['---'] * (len(names) + 2))}")
+        rows = []
+        for operation in operations:
+            for part in operation.parts:
+                options = peers, arguments.dtype, arguments.threads, arguments.runs
+                rows.append(measure(replace(operation, part=part), *options))
+                print(line(rows[-1].cells(names)), flush=True)
+        ratios = np.array([row.ratio for row in rows])
+        print(f"\n{np.sum(ratios >= 0.95)} of {len(rows)} at 0.95 or more, the least {ratios.min():.2f}\n")
+        drawn += rows if operations[0].method == "convolution" else []
+    if arguments.plot:
+        count = f"{arguments.threads} thread" + "s" * (arguments.threads > 1)
+        plot(drawn, arguments.plot, flops, speed, f"Convolutions and their gradients, {arguments.dtype}, {count}")
 
 
 if __name__ == "__main__":
