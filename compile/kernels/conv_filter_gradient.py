@@ -100,13 +100,14 @@ class FilterGradient(PlanePlan):
         """How the gradient of the output has to be packed: zeros fill the last vector of every plane."""
         planes, rows, columns = (axis.outputs for axis in self.geometry.axes)
         pitch = self.image_packing.pitch
+        lines = -(-self.positions // pitch)
         return Packing(
             self.dtype,
             self.lanes,
             self.geometry.filters,
-            PackedAxis(planes, 0, 1, planes),
-            PackedAxis(rows, 0, 1, -(-self.positions // pitch)),
-            PackedAxis(columns, 0, 1, pitch),
+            PackedAxis(planes, 0, 1, planes, planes),
+            PackedAxis(rows, 0, 1, lines, lines),
+            PackedAxis(columns, 0, 1, pitch, pitch),
             promised=self.promised,
         )
 

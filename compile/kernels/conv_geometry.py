@@ -23,17 +23,28 @@ class PackedAxis:
         Stride phases.
     length : int
         Elements of each phase.
+    pitch : int
+        Elements from one line of a phase to the next, if lines are laid along this axis. The zeros behind a
+        line are those in front of the next one, as far as both have them: `length` - `pitch` elements at the
+        end of every line, which are read but not stored.
     """
 
     extent: int
     low: int
     phases: int
     length: int
+    pitch: int
+
+    @classmethod
+    def of(cls, extent: int, low: int, phases: int, length: int, outputs: int) -> PackedAxis:
+        """Lay out an axis along which so many outputs lie, at the smallest pitch."""
+        pitch = length if phases > 1 else max(low + extent, length - low, outputs)
+        return cls(extent, low, phases, length, min(pitch, length))
 
     @property
     def typical(self) -> PackedAxis:
         """The same for other extents: all of them are packed alike."""
-        return replace(self, extent=TYPICAL, length=TYPICAL)
+        return replace(self, extent=TYPICAL, length=TYPICAL, pitch=TYPICAL)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,8 @@ class ConvAxis:
             for tap in range(self.taps)
         )
         length = max(offset for _, _, offset in taps) + self.outputs
-        return PackedAxis(self.extent, self.low, self.stride, length), (Residue(0, 1, self.outputs, taps),)
+        packed = PackedAxis.of(self.extent, self.low, self.stride, length, self.outputs)
+        return packed, (Residue(0, 1, self.outputs, taps),)
 
     def input_gradient(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
         """Lay out the output's gradient, and say where each tap reads it for each residue of the input."""
@@ -125,7 +137,7 @@ class ConvAxis:
             Residue(first, self.stride, count, tuple((tap, 0, offset + low) for tap, offset in taps))
             for first, (taps, count) in enumerate(zip(reads, counts, strict=True))
         )
-        return PackedAxis(self.outputs, low, 1, length), residues
+        return PackedAxis.of(self.outputs, low, 1, length, max(counts)), residues
 
 
 #: The depth of images that have none.

@@ -88,7 +88,7 @@ class Packing(PlanePlan):
     @property
     def pitch(self) -> int:
         """Elements from one row to the next."""
-        return self.columns.length
+        return self.columns.pitch
 
     @property
     def phase_size(self) -> int:
@@ -102,8 +102,9 @@ class Packing(PlanePlan):
 
     @property
     def channel_size(self) -> int:
-        """Elements from one channel to the next."""
-        return -(-(self.planes * self.plane_size + self.lanes - 1) // self.lanes) * self.lanes
+        """Elements from one channel to the next; the zeros behind it end its last line too."""
+        zeros = max(self.lanes - 1, self.columns.length - self.pitch)
+        return -(-(self.planes * self.plane_size + zeros) // self.lanes) * self.lanes
 
     @property
     def image_size(self) -> int:
