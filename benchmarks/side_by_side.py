@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,14 +19,13 @@ REST = 0.003  # seconds before a turn on several threads: the workers of the one
 
 
 def use_cores(count: int) -> None:
-    """Bind this process, and the threads of all libraries that it imports later, to the last cores.
-
-    To be called before NumPy's BLAS or a peer is first used.
-    """
+    """Bind this process to the last cores; it begins anew, so that every library counts no others."""
     cores = sorted(os.sched_getaffinity(0))
     if count > len(cores):
         raise SystemExit(f"there are {len(cores)} cores, not {count}")
-    os.sched_setaffinity(0, cores[-count:])
+    if count < len(cores):
+        os.sched_setaffinity(0, cores[-count:])
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.2, threads: int = 1) -> list[float]:

@@ -553,3 +553,55 @@ def fold(dtype: str, lanes: int, count: int) -> Callable[..., Any]:
         return types.void(_pointer(dtype)), codegen
 
     return add_lanes
+
+
+def transpose(dtype: str, lanes: int) -> Callable[..., Any]:
+    """Make the transposition of a square of `lanes` rows and columns.
+
+    Stage s of log2(lanes) swaps bit s of the row with bit s of the lane, in pairs of vectors.
+
+    Returns
+    -------
+    callable
+        ``turn(source, source_row, valid_rows, valid_columns, target, target_row)``, for use inside compiled
+        code: column j of the source goes to ``target[j · target_row + i]``. Rows of the source from
+        `valid_rows` on (at least 1) and columns from `valid_columns` on are not read, and what stands in
+        their places of the target is undefined.
+    """
+    pointer, index = _pointer(dtype), types.int64
+    signature = types.void(pointer, index, index, index, pointer, index)
+
+    def codegen(context: Any, builder: Any, _: Any, arguments: Sequence[Value]) -> None:
+        source, source_row, valid_rows, valid_columns, target, target_row = arguments
+        simd = Vectors(builder, dtype, lanes)
+        mask = simd.first(valid_columns)
+        offsets = _clamped_rows(builder, lanes, valid_rows, source_row)
+        rows = [simd.load(simd.at(source, offset), mask) for offset in offsets]
+        order = ir.VectorType(LANE, lanes)
+        stage = 1
+        while stage < lanes:
+            # Lanes of the second vector are numbered from `lanes` on.
+            first = [LANE(lane if not lane & stage else lanes + lane - stage) for lane in range(lanes)]
+            second = [LANE(lane + stage if not lane & stage else lanes + lane) for lane in range(lanes)]
+            for row in range(lanes):
+                if not row & stage:
+                    pair = rows[row], rows[row + stage]
+                    rows[row] = builder.shuffle_vector(*pair, ir.Constant(order, first))
+                    rows[row + stage] = builder.shuffle_vector(*pair, ir.Constant(order, second))
+            stage *= 2
+        for column, vector in enumerate(rows):
+            simd.store(vector, simd.at(target, builder.mul(INDEX(column), target_row)))
+
+    @intrinsic
+    def turn(
+        typingctx: Any,
+        source: Any,
+        source_row: Any,
+        valid_rows: Any,
+        valid_columns: Any,
+        target: Any,
+        target_row: Any,
+    ) -> Any:
+        return signature, codegen
+
+    return turn

@@ -3,8 +3,8 @@
 ``C[i, j] = sum over k of A[i, k] · B[k, j]`` for a C-contiguous C of M rows and N columns. Nothing of the
 shape is baked in, so one kernel serves every shape, and stacks of matrices too:
 
-- an :func:`outer_product` reads B by rows. Where these are not contiguous it copies a panel of B first, which
-  pays when many rows of A read it. A may have any strides.
+- an :func:`outer_product` reads B by rows. It copies a panel of B first where these are not contiguous, and
+  where many rows of A read it: a panel lies close together in the first-level cache. A may have any strides.
 - an :func:`inner_product` wants A and B both contiguous along the reduction, as in A Bᵀ, and copies nothing.
 
 A product with one column is best computed as its transpose, Cᵀ = Bᵀ Aᵀ, which has one row.
@@ -26,7 +26,8 @@ from arignote.engine.ops.dot import BatchedDot, Dot
 
 Kernel = Callable[[Any, Any, int, int], int]
 MANY_ROWS = 64  # from here on, copying panels of B is faster than adding up lanes
-DEPTH = 256  # steps of the reduction between two visits of C: a panel of B stays in the second-level cache
+DEPTH = 128  # steps of the reduction between two visits of C: a panel of B stays in the first-level cache
+SHARED = 40  # rows of A that make it worth while to copy a panel whose rows are contiguous
 
 
 class _Product:
@@ -86,14 +87,35 @@ class OuterProduct(Plan, _Product):
 
 def outer_product(*, dtype: str, unit: tuple[int, int], rows: int) -> Kernel:
     """Build the kernel of an :class:`OuterProduct`, whose fields are the parameters."""
+    from numba.extending import register_jitable
+
     from arignote.compile.intrinsics import advance, cast_to, pointer_to, table_of
-    from arignote.compile.tile import outer
+    from arignote.compile.tile import outer, transpose
 
     plan = OuterProduct(dtype, VectorUnit(*unit), rows)
-    (rows, vectors), width, masked = plan.tile, plan.width, plan.unit.masks_loads
+    (rows, vectors), width, masked, lanes = plan.tile, plan.width, plan.unit.masks_loads, plan.lanes
     block = rows * plan.row_tiles
     pointer, panel_of = pointer_to(dtype), cast_to(dtype)
-    tile, no_offset = outer(dtype, plan.lanes, rows, vectors, masked=masked), table_of([0])
+    tile, no_offset = outer(dtype, lanes, rows, vectors, masked=masked), table_of([0])
+    turn = transpose(dtype, lanes)
+
+    @register_jitable  # type: ignore[untyped-decorator]  # numba has no types
+    def copy(panel: Any, b: Any, b_row: int, b_column: int, steps: int, columns: int) -> None:
+        """Copy a panel of B; what lies beyond its steps and columns becomes undefined."""
+        if b_column == 1:
+            for step in range(steps):
+                for column in range(columns):
+                    panel[step * width + column] = b[step * b_row + column]
+        elif b_row == 1:
+            for column in range(0, columns, lanes):
+                for step in range(0, steps, lanes):
+                    square = advance(b, column * b_column + step)
+                    turned = advance(panel, step * width + column)
+                    turn(square, b_column, columns - column, steps - step, turned, width)
+        else:
+            for step in range(steps):
+                for column in range(columns):
+                    panel[step * width + column] = b[step * b_row + column * b_column]
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         first_a, first_b, first_c = pointer(args[0]), pointer(args[1]), pointer(args[2])
@@ -111,10 +133,8 @@ def outer_product(*, dtype: str, unit: tuple[int, int], rows: int) -> Kernel:
             for done in range(0, max(k, 1), DEPTH):
                 steps = min(DEPTH, k - done)
                 right, right_step = advance(b, done * b_row + left * b_column), b_row
-                if b_column != 1 or (columns < width and not masked):
-                    for column in range(columns):
-                        for step in range(steps):
-                            panel[step * width + column] = right[step * b_row + column * b_column]
+                if b_column != 1 or bottom - top >= SHARED or (columns < width and not masked):
+                    copy(panel, right, b_row, b_column, steps, columns)
                     right, right_step = panel, width
                 for row in range(top, bottom, rows):
                     tile(
