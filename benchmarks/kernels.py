@@ -11,7 +11,7 @@ counts, by the ratio to the fastest peer. All results are compared with arignote
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,7 +100,7 @@ class Measured:
         return min(others, default=np.inf) / ours
 
     def cells(self, names: Iterable[str]) -> list[str]:
-        """The operation, everybody's speed, and the ratio."""
+        """Return the operation, everybody's speed, and the ratio."""
         flops = getattr(self.operation, "flops", None)
 
         def shown(seconds: float) -> str:
@@ -151,8 +151,6 @@ def plot(rows: list[Measured], file: str, flops: float, bytes_per_second: float,
     figure.savefig(file, metadata={"Date": None} if file.endswith(".svg") else None)
 
 
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(
@@ -189,7 +187,13 @@ def main() -> None:
         drawn += rows if operations[0].method == "convolution" else []
     if arguments.plot:
         count = f"{arguments.threads} thread" + "s" * (arguments.threads > 1)
-        plot(drawn, arguments.plot, flops, speed, f"Convolutions and their gradients, {arguments.dtype}, {count}")
+        plot(
+            drawn,
+            arguments.plot,
+            flops,
+            speed,
+            f"Convolutions and their gradients, {arguments.dtype}, {count}",
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Single operations in arignote and its peers: each makes a function without arguments that computes one.
 
-An operation is a `Convolution`, a `Pooling` or a `Product`; `Operation.arrays` are what it is computed from. A
-peer's method of that name returns the function, whose result `result` turns into an array as arignote's, or
-None if the peer has no such operation.
+An operation is a `Convolution`, a `Pooling` or a `Product`; `arrays` are what it is computed from. The method of
+a peer that is named so returns the function, or None if the peer cannot do it; the method `result` turns what the
+function returns into an array like arignote's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Convolution:
         return 2 * self.shapes["dy"][0] * self.outputs**2 * int(np.prod(self.shapes["w"]))
 
     def __str__(self) -> str:
-        name = f"{self.images}x{self.channels}x{self.size}x{self.size}, {self.filters}@{self.taps}x{self.taps}"
+        name = (
+            f"{self.images}x{self.channels}x{self.size}x{self.size}, {self.filters}@{self.taps}x{self.taps}"
+        )
         name += f" stride {self.stride}" * (self.stride > 1) + f" pad {self.pad}" * (self.pad > 0)
         return name + f", {self.groups} groups" * (self.groups > 1) + f": {self.part}"
 
@@ -146,7 +148,7 @@ class Peer:
 
 
 class Arignote(Peer):
-    """This project, called with bound arrays, as loops call it."""
+    """The project itself, called with bound arrays, as loops call it."""
 
     name = "arignote"
 
@@ -216,7 +218,7 @@ class NumPy(Peer):
     name = "NumPy"
 
     def start(self, threads: int) -> None:
-        """Its BLAS has counted the cores already."""
+        """Do nothing: its BLAS has counted the cores already."""
 
     def product(self, p: Product, data: Arrays) -> Run:
         a, b = p.of(data["a"], data["b"])
@@ -311,7 +313,7 @@ class Jax(Peer):
         self.last = layout == "NHWC"
 
     def start(self, threads: int) -> None:
-        """It has counted the cores when it is imported."""
+        """Import it: it counts the cores."""
         import jax  # noqa: F401
 
     def _made(self, function: Callable[..., Any], *inputs: np.ndarray) -> Run:
@@ -332,8 +334,13 @@ class Jax(Peer):
 
         def convolve(x: Any, w: Any) -> Any:
             return jax.lax.conv_general_dilated(
-                x, w, [c.stride] * 2, [[c.pad] * 2] * 2, dimension_numbers=numbers, feature_group_count=c.groups
-            )  # fmt: skip
+                x,
+                w,
+                [c.stride] * 2,
+                [[c.pad] * 2] * 2,
+                dimension_numbers=numbers,
+                feature_group_count=c.groups,
+            )
 
         if c.part == "forward":
             return self._made(convolve, x, w)
@@ -447,7 +454,7 @@ class PyTensor(Peer):
     needs = "pytensor"
 
     def start(self, threads: int) -> None:
-        """It leaves products to NumPy's BLAS or SciPy's."""
+        """Import it: it leaves products to a BLAS that has counted the cores."""
         import pytensor  # noqa: F401
 
     def product(self, p: Product, data: Arrays) -> Run:

@@ -57,6 +57,8 @@ def _packed(steps: Steps, packing: Packing, images: View, groups: int, node: App
         images = images.shuffled((0, 1, "x", 2, 3))
     count = images.shape[0] * groups
     packing = replace(packing, dense=images.is_contiguous)
+    if packing.copies_nothing:
+        return images
     words = [count, *([] if packing.dense else packing.layout(images)), *packing.words]
     spec = KernelSpec.of("conv_pack:pack", **packing.parameters)
     for step in steps.planned:
@@ -74,6 +76,11 @@ def _packed(steps: Steps, packing: Packing, images: View, groups: int, node: App
     return target
 
 
+def _flat(geometry: ConvGeometry, images: View, promised: bool) -> ConvGeometry:
+    """Return the geometry of images as one row, if it is pointwise and they are dense."""
+    return geometry.flat if promised and images.is_contiguous else geometry
+
+
 def correlation(
     dtype: str, unit: VectorUnit, geometry: ConvGeometry, gradient: bool, *, promised: bool
 ) -> Correlation | Bands:
@@ -86,6 +93,7 @@ def _lower_correlation(
     steps: Steps, node: Apply, geometry: ConvGeometry, images: View, filters: View, gradient: bool
 ) -> None:
     promised = promises_planes(node.inputs[1 if gradient else 0], node.outputs[0])
+    geometry = _flat(geometry, images, promised)
     plan = correlation(images.dtype, host(), geometry, gradient, promised=promised)
     target = steps.allocate(node.outputs[0])
     if not target.size:
@@ -169,7 +177,10 @@ def lower_filter_gradient(steps: Steps, op: ConvFilterGradient, node: Apply) -> 
     if not target.size:
         return
     geometry = ConvGeometry.between(op, images.shape, target.shape)
-    plan = FilterGradient(images.dtype, host(), geometry, promised=promises_planes(*node.inputs[:2]))
+    promised = promises_planes(*node.inputs[:2])
+    if maps.is_contiguous:
+        geometry = _flat(geometry, images, promised)
+    plan = FilterGradient(images.dtype, host(), geometry, promised=promised)
     packed = _packed(steps, plan.image_packing, images, geometry.groups, node)
     gradient = _packed(steps, plan.gradient_packing, maps, geometry.groups, node)
     count = images.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -108,7 +109,24 @@ class Correlation(PlanePlan):
         """How the images have to be packed."""
         channels = self.geometry.filters if self.gradient else self.geometry.channels
         axes = (axis for axis, _ in self._axes())
-        return Packing(self.dtype, self.lanes, channels, *axes, promised=self.promised)
+        return Packing(self.dtype, self.lanes, channels, *axes, tight=self.is_exact, promised=self.promised)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether tiles cover the planes of a pointwise convolution exactly, and read nothing beyond."""
+        pixels = math.prod(axis.extent for axis in self.geometry.axes)
+        is_flat = self.geometry.is_pointwise and self.geometry.flat == self.geometry
+        return self.promised and is_flat and pixels % (self.tile[1] * self.lanes) == 0
+
+    @property
+    def pitch(self) -> int:
+        """Elements from one row of the packed images to the next."""
+        return self._axes()[2][0].pitch
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether rows of the result follow each other as in the packed images: tiles write them at once."""
+        return self.promised and len(self.residues) == 1 and self.pitch == self.output_shape[2]
 
     @property
     def outputs(self) -> int:
@@ -149,7 +167,7 @@ class Correlation(PlanePlan):
     def row_block(self) -> int:
         """Rows of the packed image that a task computes."""
         rows = max(rows.count for _, rows, _ in self.residues)
-        most = max(1, BLOCK_VECTORS * self.lanes // self.packing.pitch)
+        most = max(1, BLOCK_VECTORS * self.lanes // self.pitch)
         return -(-rows // -(-rows // most))
 
     @property
@@ -162,7 +180,7 @@ class Correlation(PlanePlan):
         """Filters and vectors of positions of a register tile."""
         if self.promised:
             columns = max(columns.count for _, _, columns in self.residues)
-            vectors = -(-((self.row_block - 1) * self.packing.pitch + columns) // self.lanes)
+            vectors = -(-((self.row_block - 1) * self.pitch + columns) // self.lanes)
         else:
             vectors = EVEN_VECTORS
         return tile_shape(self.outputs, vectors, self.unit, column_loads=2)
@@ -171,7 +189,7 @@ class Correlation(PlanePlan):
     def block_size(self) -> int:
         """Elements of scratch memory for one filter: a block of rows, or a part of a very long one."""
         width, most = self.tile[1] * self.lanes, BLOCK_VECTORS * self.lanes
-        rows = self.row_block * self.packing.pitch
+        rows = self.row_block * self.pitch
         return -(-(min(rows, most) if self.row_block == 1 else rows) // width) * width
 
     @property
@@ -202,6 +220,7 @@ def correlate(**parameters: Any) -> Kernel:
     left_offsets = [[offset for offset, _ in taps] for taps in plan.taps]
     pointer, block_of, sizes = pointer_to(plan.dtype), cast_to(plan.dtype), sizes_of(plan, after=4)
     tile = outer(plan.dtype, plan.lanes, filters, vectors, left_offsets, masked=False)
+    is_direct = plan.is_direct
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         block, size = block_of(scratch), sizes(args)
@@ -226,12 +245,20 @@ def correlate(**parameters: Any) -> Kernel:
                 for stretch in range((all_columns + size.block_size - 1) // size.block_size):
                     left = stretch * size.block_size
                     columns = min(size.block_size, all_columns - left)
-                    for position in range(0, (rows - 1) * pitch + columns, width):
+                    stop = (rows - 1) * pitch + columns
+                    out, out_row = block, size.block_size
+                    if is_direct:
+                        out = advance(result, (plane * height + top) * breadth + left)
+                        out_row = depth * height * breadth
+                    for position in range(0, stop, width):
                         tile(
                             number, channels, weights, filter_step, channel_step,
                             advance(packed, left + position), size.offsets, size.channel_size,
-                            advance(block, position), size.block_size, valid, width, False,
+                            advance(out, position), out_row, valid,
+                            stop - position if is_direct else width, False,
                         )  # fmt: skip
+                    if is_direct:
+                        continue
                     for i in range(valid):
                         for u in range(rows):
                             source = advance(block, i * size.block_size + u * pitch)

@@ -108,6 +108,7 @@ class FilterGradient(PlanePlan):
             PackedAxis(planes, 0, 1, planes, planes),
             PackedAxis(rows, 0, 1, lines, lines),
             PackedAxis(columns, 0, 1, pitch, pitch),
+            tight=self.image_packing.tight,
             promised=self.promised,
         )
 

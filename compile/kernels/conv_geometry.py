@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,6 +194,19 @@ class ConvGeometry:
         """The same for typical planes; images without a depth stay so."""
         depth = self.depth if self.depth == POINT else self.depth.typical
         return replace(self, depth=depth, rows=self.rows.typical, columns=self.columns.typical)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether every output is made of the pixel in its own place, of all channels."""
+        return all((axis.taps, axis.low, axis.high, axis.stride) == (1, 0, 0, 1) for axis in self.axes)
+
+    @property
+    def flat(self) -> ConvGeometry:
+        """The same, over images of one row, if it is pointwise; not if bands serve it, which want rows."""
+        if not self.is_pointwise or min(self.channels, self.filters) <= 2:
+            return self
+        pixels = math.prod(axis.extent for axis in self.axes)
+        return replace(self, depth=POINT, rows=POINT, columns=replace(POINT, extent=pixels))
 
     @property
     def filter_size(self) -> int:

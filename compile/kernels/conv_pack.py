@@ -45,6 +45,8 @@ class Packing(PlanePlan):
         The axes of a channel.
     dense : bool
         Whether the images are C-contiguous.
+    tight : bool
+        Whether no zeros are needed behind a channel.
     """
 
     dtype: str
@@ -54,6 +56,7 @@ class Packing(PlanePlan):
     rows: PackedAxis
     columns: PackedAxis
     dense: bool = True
+    tight: bool = False
 
     @classmethod
     def of(cls, **parameters: Any) -> Packing:
@@ -103,6 +106,8 @@ class Packing(PlanePlan):
     @property
     def channel_size(self) -> int:
         """Elements from one channel to the next; the zeros behind it end its last line too."""
+        if self.tight:
+            return self.planes * self.plane_size
         zeros = max(self.lanes - 1, self.columns.length - self.pitch)
         return -(-(self.planes * self.plane_size + zeros) // self.lanes) * self.lanes
 
@@ -110,6 +115,12 @@ class Packing(PlanePlan):
     def image_size(self) -> int:
         """Elements from one image to the next."""
         return self.channels * self.channel_size
+
+    @property
+    def copies_nothing(self) -> bool:
+        """Whether the packed images are the images themselves."""
+        axes = self.depth, self.rows, self.columns
+        return self.tight and self.dense and all(x.phases == 1 and x.length == x.extent for x in axes)
 
     def elements(self, images: int) -> int:
         """Count the elements of the buffer, with room behind the last image for a tile's widest read."""
