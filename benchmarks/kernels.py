@@ -1,6 +1,6 @@
 """Measure convolutions, pooling and matrix products beside their peers'.
 
-    python benchmarks/kernels.py [convolutions networks depthwise pooling products compiling]
+    python benchmarks/kernels.py [convolutions] [networks] [depthwise] [pooling] [products]
         [--threads N] [--runs N] [--peers NAME ...] [--dtype float64] [--plot FILE]
 
 Without a word all groups are measured. The process is bound to as many cores as there are threads. The sides

@@ -1,8 +1,8 @@
 """Single operations in arignote and its peers: each makes a function without arguments that computes one.
 
-An operation is a `Convolution`, a `Pooling` or a `Product`; `arrays` are what it is computed from. The method of
-a peer that is named so returns the function, or None if the peer cannot do it; the method `result` turns what the
-function returns into an array like arignote's.
+An operation is a `Convolution`, a `Pooling` or a `Product`; `arrays` are what it is computed from. The method
+of a peer that is named so returns the function, or None if the peer cannot do it; the method `result` turns
+what the function returns into an array like arignote's.
 """
 
 from __future__ import annotations
