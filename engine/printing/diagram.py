@@ -26,6 +26,9 @@ Kind = Literal["input", "shared", "constant", "node", "gradient", "kernel", "lay
 #: More nodes than this, and the layers are folded at first.
 OPEN_AT_FIRST = 60
 
+#: More nodes than this, and elementwise nodes that feed one another are one box at first.
+FEW = 10
+
 #: A function that was called more often than this, or a loop of more rounds, is one group.
 MOST_CALLS = 100
 
@@ -127,7 +130,9 @@ class _Drawer:
         gradients = (x for node in self.nodes if _is_gradient(node) for x in node.outputs)
         #: What updates alone need stands apart from what is computed before the gradients.
         self.of_updates = set(self.nodes) - set(walk([*graph.outputs, *gradients]))
-        self.runs = dict(graph.kernels) or _runs(self.nodes, graph.expressions, self._key)
+        self.runs = dict(graph.kernels)
+        if not self.runs and len(self.nodes) > FEW:
+            self.runs = _runs(self.nodes, graph.expressions, self._key)
         self.run_sizes = Counter(self.runs.values())
         self.parts = _parts(self.nodes, lambda node: self._key(self.runs.get(node, node)))
         self.root = Box("", "layer")

@@ -109,7 +109,8 @@ class draw:  # noqa: N801 - called as a function: draw(cost)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         # Jupyter takes the page; this is for those who show stored notebooks, and allow no scripts or SVG.
-        return png_of(diagram(self.subject))
+        data, size = png_of(diagram(self.subject))
+        return data, {**size, "alt": repr(self)[1:-1]}
 
     def __repr__(self) -> str:
         nodes = [box for box in diagram(self.subject).root.inside() if box.kind in ("node", "gradient")]

@@ -46,7 +46,8 @@ class Trace:
     def _summary(self) -> str:
         counts = Counter(step.rule for step in self.steps)
         names = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-        return f"{len(self.steps)} steps" + (f": {names}" if names else "")
+        count = len(self.steps)
+        return f"{count} step{'s' if count != 1 else ''}" + (f": {names}" if names else "")
 
     def _repr_html_(self) -> str:
         rows = []

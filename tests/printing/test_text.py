@@ -234,6 +234,18 @@ def test_each_call_of_a_function_is_a_group():
         assert T.tanh(x).origin.scope == "outer/inner"
 
 
+def test_elementwise_nodes_are_one_box_but_in_small_graphs():
+    def labels(count):
+        y = x
+        for _ in range(count):
+            y = T.tanh(y)
+        (group,) = (box for box in diagram(y).root.children if box.kind == "layer")
+        return [box.label for box in group.children]
+
+    assert labels(10) == ["Tanh"] * 10
+    assert labels(11) == ["11 Tanh"]
+
+
 def test_a_group_that_is_left_and_entered_again_has_parts():
     def around(inside):
         return T.exp(inside(T.tanh(x)))
