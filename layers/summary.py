@@ -87,7 +87,7 @@ class Summary:
             counted = {True: 0, False: 0}
             for each in part.parameters.values():
                 if each.variable not in seen:
-                    counted[each.trained] += each.variable.get_value(borrow=True).size
+                    counted[each.trained] += each.variable.storage.size
                     seen.add(each.variable)
             rows.append(
                 Row(
