@@ -1,7 +1,8 @@
 """Learning rates that change from step to step, as expressions of the number of steps.
 
 A schedule is called with the number of steps that came before, 0 at the first. Being an expression, it is
-computed within the training step.
+computed within the training step. It is one of float64, whatever `config.floatX` is, so that steps count
+exactly; hence the `np.float64` around fields, since Python's floats would follow that setting.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Schedule(ABC):
         Returns
         -------
         Variable
-            A float64 scalar, whatever `config.floatX` is: a step counts as exactly as the next.
+            A float64 scalar.
         """
         return self._rate(cast(as_variable(step), "float64"))
 
@@ -71,7 +72,7 @@ class StepDecay(Schedule):
         check_field(self, "factor", above=0)
 
     def _rate(self, step: Variable) -> Variable:
-        return _exact(self.initial) * _exact(self.factor) ** floor(step / _exact(self.every))
+        return np.float64(self.initial) * np.float64(self.factor) ** floor(step / self.every)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class MultiStepDecay(Schedule):
         check_field(self, "initial", at_least=0)
         check_field(self, "factor", above=0)
         object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, where a file says it
-        if list(self.milestones) != sorted(self.milestones):
+        are_whole = all(isinstance(milestone, int | np.integer) for milestone in self.milestones)
+        if not are_whole or list(self.milestones) != sorted(self.milestones):
             raise InputError(
                 "MultiStepDecay: argument `milestones`",
                 expected="numbers of steps in ascending order",
@@ -110,9 +112,9 @@ class MultiStepDecay(Schedule):
             )
 
     def _rate(self, step: Variable) -> Variable:
-        rate = _exact(self.initial)
+        rate = as_variable(np.float64(self.initial))
         for milestone in self.milestones:
-            rate = rate * switch(ge(step, milestone), _exact(self.factor), _exact(1))
+            rate = rate * switch(ge(step, milestone), np.float64(self.factor), 1)
         return rate
 
 
@@ -140,7 +142,7 @@ class ExponentialDecay(Schedule):
         check_field(self, "factor", above=0)
 
     def _rate(self, step: Variable) -> Variable:
-        return _exact(self.initial) * _exact(self.factor) ** step
+        return np.float64(self.initial) * np.float64(self.factor) ** step
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,8 @@ class PolynomialDecay(Schedule):
         check_field(self, "power", above=0)
 
     def _rate(self, step: Variable) -> Variable:
-        left = _exact(1) - _share(step, _exact(0), _exact(self.steps))
-        return _exact(self.final) + _exact(self.initial - self.final) * left ** _exact(self.power)
+        left = 1 - _share(step, 0, self.steps)
+        return np.float64(self.final) + np.float64(self.initial - self.final) * left ** np.float64(self.power)
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,8 @@ class CosineDecay(Schedule):
         check_field(self, "final", at_least=0)
 
     def _rate(self, step: Variable) -> Variable:
-        share = _share(step, _exact(0), _exact(self.steps))
-        return _along_cosine(_exact(self.initial), _exact(self.final), share)
+        share = _share(step, 0, self.steps)
+        return _along_cosine(np.float64(self.initial), np.float64(self.final), share)
 
 
 @dataclass(frozen=True)
@@ -256,10 +258,10 @@ class OneCycle(Schedule):
     def _rate(self, step: Variable) -> Variable:
         first = self.peak / self.initial_divisor
         # The first of n steps is number 0, so the last of a share is one less than that share of n.
-        top, last = _exact(self.rise * self.steps - 1), _exact(self.steps - 1)
-        rising = _along_cosine(_exact(first), _exact(self.peak), _share(step, _exact(0), top))
+        top, last = np.float64(self.rise * self.steps - 1), self.steps - 1
+        rising = _along_cosine(np.float64(first), np.float64(self.peak), _share(step, 0, top))
         falling = _along_cosine(
-            _exact(self.peak), _exact(first / self.final_divisor), _share(step, top, last)
+            np.float64(self.peak), np.float64(first / self.final_divisor), _share(step, top, last)
         )
         return switch(step < top, rising, falling)
 
@@ -292,8 +294,8 @@ class InverseSquareRoot(Schedule):
         check_count(self, "warm_up")
 
     def _rate(self, step: Variable) -> Variable:
-        share = (step + _exact(1)) / _exact(self.warm_up)
-        return _exact(self.peak) * minimum(share, _exact(1) / sqrt(share))
+        share = (step + 1) / self.warm_up
+        return np.float64(self.peak) * minimum(share, 1 / sqrt(share))
 
 
 @dataclass(frozen=True)
@@ -330,10 +332,10 @@ class WarmUp(Schedule):
         check_field(self, "start", at_least=0)
 
     def _rate(self, step: Variable) -> Variable:
-        share = _share(step, _exact(0), _exact(self.steps))
-        factor = _exact(self.start) + _exact(1 - self.start) * share
-        after = clip(step - _exact(self.steps), _exact(0), _exact(np.inf))
-        return factor * (self.after(after) if isinstance(self.after, Schedule) else _exact(self.after))
+        share = _share(step, 0, self.steps)
+        factor = np.float64(self.start) + np.float64(1 - self.start) * share
+        after = clip(step - self.steps, 0, np.float64(np.inf))
+        return factor * (self.after(after) if isinstance(self.after, Schedule) else np.float64(self.after))
 
 
 #: The schedules that a saved state of training may name.
@@ -352,16 +354,11 @@ SCHEDULES: dict[str, type[Schedule]] = {
 }
 
 
-def _exact(value: float) -> Variable:
-    """Return a float64 constant, also where `config.floatX` makes float32 of Python's floats."""
-    return as_variable(np.float64(value))
-
-
-def _share(step: Variable, first: Variable, last: Variable) -> Variable:
+def _share(step: Variable, first: float, last: float) -> Variable:
     """Return how far a step is from the first to the last, from 0 to 1."""
-    return clip((step - first) / (last - first), _exact(0), _exact(1))
+    return clip((step - first) / (last - first), 0, 1)
 
 
-def _along_cosine(start: Variable, end: Variable, share: Variable) -> Variable:
+def _along_cosine(start: float, end: float, share: Variable) -> Variable:
     """Return what is between `start` and `end` at a share of half a wave."""
-    return end + (start - end) * (_exact(1) + cos(_exact(pi) * share)) / _exact(2)
+    return end + (start - end) * (1 + cos(np.float64(pi) * share)) / 2

@@ -141,6 +141,7 @@ def test_many_steps_do_not_round(monkeypatch):
         (lambda: StepDecay(-1.0, 10), r"StepDecay: argument `initial`[\s\S]*at least 0[\s\S]*-1.0"),
         (lambda: StepDecay(0.1, 0), r"StepDecay: argument `every`[\s\S]*whole number of at least 1[\s\S]*0"),
         (lambda: MultiStepDecay(0.1, (20, 10)), r"`milestones`[\s\S]*ascending[\s\S]*\(20, 10\)"),
+        (lambda: MultiStepDecay(0.1, (10, 20.5)), r"`milestones`[\s\S]*\(10, 20.5\)"),
         (lambda: ExponentialDecay(0.1, 0.0), r"ExponentialDecay: argument `factor`[\s\S]*above 0"),
         (lambda: PolynomialDecay(0.1, 2.5), r"PolynomialDecay: argument `steps`[\s\S]*2.5"),
         (lambda: PolynomialDecay(0.1, 2, power=-1), r"PolynomialDecay: argument `power`"),
