@@ -1,5 +1,7 @@
 """Which elementwise nodes share a loop, and that sharing it changes nothing."""
 
+import re
+
 import networkx
 import numpy as np
 import pytest
@@ -39,6 +41,63 @@ def test_a_value_that_is_returned_ends_a_loop():
 def test_a_value_of_two_loops_is_computed_once():
     middle = T.exp(x)
     assert sorted(groups((middle * y).sum(0), (middle + y).sum(1))) == ["Add Sum", "Exp", "Mul Sum"]
+
+
+def test_simple_arithmetic_of_a_large_array_is_done_in_each_loop():
+    centred = x - row
+    assert sorted(groups((centred * centred).sum(0), (centred * T.exp(y)).sum(1))) == [
+        "Sub Exp Mul Sum",
+        "Sub Mul Sum",
+    ]
+
+
+def test_what_a_caller_gets_is_computed_once():
+    centred = x - row
+    assert sorted(groups((centred * 2.0).sum(0), centred, (centred * y).sum(1))) == [
+        "Mul Sum",
+        "Mul Sum",
+        "Sub",
+    ]
+
+
+def test_nothing_is_kept_longer_than_a_smaller_value_instead_of_it():
+    """A mask of bytes takes less memory than what it says of, which nobody needs any more."""
+    large = TensorType("float64", (50, 50))("large")
+    maps = T.dot(large, large)
+    mask = T.gt(maps, 0)
+    rectified = T.switch(mask, maps, 0)
+    slope = T.switch(mask, T.dot(rectified, large), 0)
+    assert "Gt" in groups(slope.sum())
+    # Where it is needed until then anyway, the mask is not.
+    assert "Gt" not in groups((slope * maps).sum())
+
+
+def test_a_rectified_batch_normalisation_keeps_neither_what_is_centred_nor_a_mask():
+    maps = TensorType("float32", (8, 3, 9, 9))("maps")
+    parameters = [T.fvector("scale"), T.fvector("shift")]
+    out = T.nnet.relu(T.nnet.bn.batch_normalization_train(T.tanh(maps), *parameters, "spatial")[0])
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(8, 3, 9, 9)).astype("float32")
+    inputs = [maps, *parameters]
+    slopes = grad((T.tanh(out) * weights).sum(), inputs)
+    f = function(inputs, slopes)
+    arrays = [rng.normal(size=x.shape).astype("float32") for x in (weights, np.ones(3), np.ones(3))]
+    exact = evaluate(slopes, dict(zip(inputs, arrays, strict=True)))
+    for mine, theirs in zip(f(*arrays), exact, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+    large = re.findall(r"^ +\d+  (\w+) \w+ 8x3x9x9 ", f.explain(), re.MULTILINE)
+    assert "Tanh" in large
+    assert not {"Gt", "Sub"} & set(large)
+
+
+def test_copies_of_chains_with_many_uses_are_few():
+    out = x
+    for _ in range(60):
+        out = (out + y) * (out - y)
+    total = sum(T.exp(part).sum() for part in (out, out + 1, out + 2))
+    sizes = [len(group.split()) for group in groups(total)]
+    assert max(sizes) <= MOST_OPS
+    assert sum(sizes) < 8 * len(walk([total]))
 
 
 def test_a_value_used_twice_in_one_loop_joins_it():
