@@ -52,11 +52,15 @@ def check_field(owner: object, name: str, **bounds: float | None) -> None:
     check_number(_field(owner, name), getattr(owner, name), **bounds)
 
 
-def check_count(owner: object, name: str) -> None:
-    """Refuse a field that is no whole number of at least 1."""
-    value = getattr(owner, name)
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        _refuse(_field(owner, name), value, "a whole number of at least 1")
+def check_whole(argument: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number, or below the least."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        _refuse(argument, value, f"a whole number of at least {least}")
+
+
+def check_count(owner: object, name: str, least: int = 1) -> None:
+    """Refuse a field that is no whole number, or below the least."""
+    check_whole(_field(owner, name), getattr(owner, name), least)
 
 
 def check_choice(owner: object, name: str, choices: tuple[str, ...]) -> None:

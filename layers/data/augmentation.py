@@ -15,8 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from arignote.engine.errors import InputError, ShapeError
+from arignote.engine.errors import ShapeError
 from arignote.engine.origin import user_line
+from arignote.layers.arguments import check_choice, check_count, check_field, check_whole
 
 Transform = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 
@@ -45,7 +46,7 @@ class Shift:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("Shift: argument `pixels`", self.pixels >= 0, "at least 0", self.pixels)
+        check_count(self, "pixels", 0)
 
     def __call__(self, images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return the images, each moved."""
@@ -78,8 +79,9 @@ class Crop:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("Crop: argument `size`", min(self.size) >= 1, "rows and columns, at least 1", self.size)
-        _check("Crop: argument `padding`", self.padding >= 0, "at least 0", self.padding)
+        for side in self.size:
+            check_whole("Crop: argument `size`: a side", side, 1)
+        check_count(self, "padding", 0)
 
     def __call__(self, images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return a part of each image."""
@@ -124,8 +126,7 @@ class Flip:
     direction: Literal["horizontal", "vertical"] = "horizontal"
 
     def __post_init__(self) -> None:
-        known = ("horizontal", "vertical")
-        _check("Flip: argument `direction`", self.direction in known, " or ".join(known), self.direction)
+        check_choice(self, "direction", ("horizontal", "vertical"))
 
     def __call__(self, images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return the images, some of them mirrored."""
@@ -163,7 +164,7 @@ class Rotate:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("Rotate: argument `degrees`", 0 <= self.degrees <= 180, "from 0 to 180", self.degrees)
+        check_field(self, "degrees", at_least=0)
 
     def __call__(self, images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return the images, each turned."""
@@ -272,8 +273,3 @@ def _check_images(transform: str, images: NDArray[Any]) -> None:
             fix="for grey images: images.reshape(n, 1, rows, columns)",
             origin=user_line(),
         )
-
-
-def _check(argument: str, holds: bool, expected: str, actual: object) -> None:
-    if not holds:
-        raise InputError(argument, expected=expected, actual=repr(actual), origin=user_line())

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.origin import inherit, user_line
+from arignote.layers.arguments import check_whole
 from arignote.layers.data.augmentation import Transform
 from arignote.layers.data.weights import checked_weights
 
@@ -127,7 +128,8 @@ class Batches:
         prefetch: int | None = None,
     ) -> None:
         self._line = user_line()
-        self._seed = _whole("Batches: argument `seed`", seed, 0)
+        check_whole("Batches: argument `seed`", seed, 0)
+        self._seed = seed
         self._augment = (augment,) if callable(augment) else tuple(augment)
         self._source: _Taken | _Made
         if isinstance(source, tuple):
@@ -138,8 +140,10 @@ class Batches:
             )
         else:
             self._source = _Made.checked(source, batch_size, weights)
-        ahead = 0 if isinstance(source, _Arrays) and not self._augment else 2
-        self._prefetch = ahead if prefetch is None else _whole("Batches: argument `prefetch`", prefetch, 0)
+        if prefetch is None:
+            prefetch = 0 if isinstance(source, _Arrays) and not self._augment else 2
+        check_whole("Batches: argument `prefetch`", prefetch, 0)
+        self._prefetch = prefetch
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch; a TypeError where only an epoch shows it."""
@@ -167,8 +171,8 @@ class Batches:
         InputError
             If there is no such batch, or an iterator is used up.
         """
-        number = _whole("epoch: argument `number`", number, 0)
-        start = _whole("epoch: argument `start`", start, 0)
+        check_whole("epoch: argument `number`", number, 0)
+        check_whole("epoch: argument `start`", start, 0)
         batches = self._augmented(self._source.epoch(number, start), number, start)
         return _ahead(batches, self._prefetch) if self._prefetch else batches
 
@@ -245,13 +249,12 @@ class _Taken:
 
     @classmethod
     def checked(
-        cls, examples: Examples, batch_size: int | None, weights: Any, seed: int | None, drop_last: bool
+        cls, examples: Examples, batch_size: Any, weights: Any, seed: int | None, drop_last: bool
     ) -> _Taken:
+        check_whole("Batches: argument `batch_size`", batch_size, 1)
         count = len(examples)
         weights = None if weights is None else checked_weights(weights, count, "Batches: argument `weights`")
-        made = cls(
-            examples, _whole("Batches: argument `batch_size`", batch_size, 1), weights, seed, drop_last
-        )
+        made = cls(examples, batch_size, weights, seed, drop_last)
         if len(made) == 0:
             raise ShapeError(
                 "Batches: the examples do not fill one batch",
@@ -368,10 +371,3 @@ def _ahead(batches: Generator[Batch], count: int) -> Generator[Batch]:
     finally:
         thread.shutdown(cancel_futures=True)
         batches.close()
-
-
-def _whole(argument: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        expected = f"a whole number of at least {least}"
-        raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())
-    return int(value)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from arignote.engine.errors import InputError
 from arignote.engine.origin import user_line
+from arignote.layers.arguments import check_choice
 from arignote.layers.data.datafiles import DatasetError, StrPath
 from arignote.layers.data.imagefiles import ImageError, opened_image
 from arignote.layers.data.splits import Dataset, Split
@@ -90,9 +91,9 @@ class ImageFolder:
     def __init__(
         self, folder: StrPath, size: int | tuple[int, int] | None = None, mode: Mode = "L", fit: Fit = "pad"
     ) -> None:
-        _check_choice("mode", mode, ("L", "RGB"))
-        _check_choice("fit", fit, ("pad", "crop", "resize"))
-        self._mode, self._fit = mode, fit
+        self.mode, self.fit = mode, fit
+        check_choice(self, "mode", ("L", "RGB"))
+        check_choice(self, "fit", ("pad", "crop", "resize"))
         files = _files(Path(folder))
         self.classes = tuple(files)
         self.paths = [path for paths in files.values() for path in paths]
@@ -125,7 +126,7 @@ class ImageFolder:
         DatasetError
             If images cannot be read; it names them all.
         """
-        images = np.empty((len(places), len(self._mode), *self._size), np.float32)
+        images = np.empty((len(places), len(self.mode), *self._size), np.float32)
         errors: list[ImageError] = []
         for place, out in zip(places, images, strict=True):
             try:
@@ -201,8 +202,8 @@ class ImageFolder:
                     f"{path}: {image.height} x {image.width} pixels, the first image has "
                     f"{self._size[0]} x {self._size[1]}; pass `size`, which all are made to have"
                 )
-            array = np.asarray(self._fitted(_eight_bits(image).convert(self._mode)))
-        return array.reshape(*self._size, len(self._mode)).transpose(2, 0, 1)
+            array = np.asarray(self._fitted(_eight_bits(image).convert(self.mode)))
+        return array.reshape(*self._size, len(self.mode)).transpose(2, 0, 1)
 
     def _fitted(self, image: Image) -> Image:
         from PIL import ImageOps
@@ -210,7 +211,7 @@ class ImageFolder:
         size = self._size[::-1]
         if image.size == size:
             return image
-        match self._fit:
+        match self.fit:
             case "pad":
                 return ImageOps.pad(image, size)
             case "crop":
@@ -323,13 +324,3 @@ def _checked_size(size: Any) -> tuple[int, int]:
             origin=user_line(),
         )
     return int(sides[0]), int(sides[1])
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(
-            f"ImageFolder: argument `{argument}`",
-            expected=" or ".join(map(repr, choices)),
-            actual=repr(value),
-            origin=user_line(),
-        )

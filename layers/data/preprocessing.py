@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.origin import user_line
+from arignote.layers.arguments import check_choice, check_count, check_field
 
 _PIECE = 1 << 22  # numbers that are converted to float64 at once: 32 MB
 
@@ -113,7 +114,7 @@ class MeanSubtraction:
     per: Per = "pixel"
 
     def __post_init__(self) -> None:
-        _check_per("MeanSubtraction", self.per)
+        check_choice(self, "per", ("pixel", "channel"))
 
     def fit(self, training: ArrayLike) -> Scaling:
         """Return the map for the mean of `training`, of shape (n, ...).
@@ -151,7 +152,7 @@ class Normalisation:
     per: Per = "channel"
 
     def __post_init__(self) -> None:
-        _check_per("Normalisation", self.per)
+        check_choice(self, "per", ("pixel", "channel"))
 
     def fit(self, training: ArrayLike) -> Scaling:
         """Return the map for the mean and the deviation of `training`, of shape (n, ...).
@@ -193,14 +194,14 @@ class PCAWhitening:
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        _check_epsilon("PCAWhitening", self.epsilon)
-        wanted = self.components
-        share = isinstance(wanted, float) and 0 < wanted <= 1
-        if not (wanted is None or share or _is_count(wanted)):
+        check_field(self, "epsilon", at_least=0)
+        if self.components is not None and not isinstance(self.components, float):
+            check_count(self, "components")
+        elif self.components is not None and not 0 < self.components <= 1:
             raise InputError(
-                "PCAWhitening: argument `components`",
-                expected="a whole number of at least 1, or a float above 0 and up to 1.0",
-                actual=repr(wanted),
+                "PCAWhitening: argument `components`, as a share of the variance",
+                expected="a float above 0 and up to 1.0",
+                actual=repr(self.components),
                 origin=user_line(),
             )
 
@@ -263,7 +264,7 @@ class ZCAWhitening:
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        _check_epsilon("ZCAWhitening", self.epsilon)
+        check_field(self, "epsilon", at_least=0)
 
     def fit(self, training: ArrayLike) -> Whitening:
         """Return the map for the covariance of `training`, of shape (n, ...), to examples of the same shape.
@@ -420,19 +421,3 @@ def _mapped(
         rows = piece if new_shape is None else piece.reshape(len(piece), prod(shape))
         result[start : start + len(piece)] = of_piece(rows).reshape(len(piece), *result.shape[1:])
     return result
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
-
-
-def _check_per(method: str, per: str) -> None:
-    if per not in ("pixel", "channel"):
-        expected = "'pixel' or 'channel'"
-        raise InputError(f"{method}: argument `per`", expected=expected, actual=repr(per), origin=user_line())
-
-
-def _check_epsilon(method: str, epsilon: float) -> None:
-    if not 0 <= epsilon < np.inf:
-        argument, expected = f"{method}: argument `epsilon`", "a finite number of at least 0"
-        raise InputError(argument, expected=expected, actual=repr(epsilon), origin=user_line())

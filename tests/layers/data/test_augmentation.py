@@ -110,10 +110,11 @@ def test_sizes_zero_and_one_and_errors(transform):
     ("make", "message"),
     [
         (lambda: Shift(-1), "`pixels`"),
+        (lambda: Shift(1.5), "`pixels`"),
         (lambda: Crop((0, 3)), "`size`"),
         (lambda: Crop((3, 3), padding=-1), "`padding`"),
-        (lambda: Flip("diagonal"), "horizontal or vertical"),
-        (lambda: Rotate(float("nan")), "from 0 to 180"),
+        (lambda: Flip("diagonal"), "'horizontal' or 'vertical'"),
+        (lambda: Rotate(float("nan")), "`degrees`"),
     ],
 )
 def test_settings_that_do_not_fit(make, message):
