@@ -23,8 +23,8 @@ class Lambda(Layer):
     function : callable
         From the expressions of the inputs, with the examples along the first axis, to an expression.
     name : str, optional
-        Under which a saved network remembers it. A file holds no code: without a name a network that contains
-        this layer cannot be saved, and whoever loads one gives the function of that name.
+        What a file of the network may call the function. Files hold no code: a layer without a name cannot be
+        saved.
 
     Raises
     ------

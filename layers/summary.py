@@ -47,9 +47,9 @@ class Row:
     field: Field | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
-    """The layers of a network, in the order in which they are applied; printed, it is a table.
+    """The layers of a network, in the order in which they are applied; shown, it is a table.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Summary:
     --------
     >>> from arignote.layers import Conv2D, Dense, MaxPool2D, Sequential
     >>> print(Sequential([Conv2D(20, 5), MaxPool2D(2), Dense(10)], (1, 28, 28)).summary())
-    layer        output        field  parameters         multiply-adds           memory
-    0 Conv2D     20 x 24 x 24  5 x 5         520   1.8%        288,000   90.9%   92,160
-    1 MaxPool2D  20 x 12 x 12  6 x 6           0   0.0%              0    0.0%   23,040
-    2 Dense      10            all        28,810  98.2%         28,800    9.1%       80
-    all                                   29,330               316,800          115,280
+    layer        output        field  step   parameters         multiply-adds          memory
+    0 Conv2D     20 x 24 x 24  5 x 5  1 x 1         520   1.8%        288,000  90.9%   92,160
+    1 MaxPool2D  20 x 12 x 12  6 x 6  2 x 2           0   0.0%              0   0.0%   23,040
+    2 Dense      10            all               28,810  98.2%         28,800   9.1%       80
+    all                                          29,330               316,800         115,280
     """
 
     rows: tuple[Row, ...]
@@ -130,7 +130,7 @@ class Summary:
         """Bytes of the outputs of all layers, for one example."""
         return sum(row.memory for row in self.rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         has_state = self.state > 0
         head = ["layer", "output", "field", "step", "parameters", "", "multiply-adds", "", "memory"]
         lines = [

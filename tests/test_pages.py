@@ -11,7 +11,13 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parents[1]
 #: Pages whose programs are run; those of docs/errors.md fail, as tests/test_errors_page.py tells.
-PAGES = {"README.md": 2, "docs/derivatives.md": 4, "docs/extending.md": 6, "docs/looking.md": 4}
+PAGES = {
+    "README.md": 2,
+    "docs/derivatives.md": 4,
+    "docs/extending.md": 6,
+    "docs/looking.md": 4,
+    "docs/layers.md": 3,
+}
 
 
 def blocks(page: str) -> list[str]:
