@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -132,9 +132,14 @@ class _Drawer:
         self.of_updates = set(self.nodes) - set(walk([*graph.outputs, *gradients]))
         self.runs = dict(graph.kernels)
         if not self.runs and len(self.nodes) > FEW:
-            self.runs = _runs(self.nodes, graph.expressions, self._key)
+            self.runs = _runs(self.nodes, graph.expressions, self._keys)
         self.run_sizes = Counter(self.runs.values())
-        self.parts = _parts(self.nodes, lambda node: self._key(self.runs.get(node, node)))
+        keys = {node: self._keys(self.runs.get(node, node)) for node in self.nodes}
+        #: For every depth of groups within groups, the part of its group that each node is in.
+        self.parts = [
+            _parts({node: of[depth] if depth < len(of) else None for node, of in keys.items()})
+            for depth in range(max(map(len, keys.values()), default=0))
+        ]
         self.root = Box("", "layer")
         self.groups: dict[Any, Box] = {}
         self.boxes: dict[Variable, Box] = {}
@@ -198,36 +203,50 @@ class _Drawer:
         is_late = _is_gradient(end) or end in self.of_updates
         return is_late, end.origin is None or not end.origin.scope
 
-    def _key(self, node: Apply) -> Any:
-        """Return what the nodes of a layer have in common; None for nodes that belong to none."""
+    def _keys(self, node: Apply) -> tuple[Any, ...]:
+        """Return what the nodes of a layer have in common, and of each layer around it, the outermost first.
+
+        There are none for nodes that belong to no layer.
+        """
         origin = node.origin
         if origin is None or (not origin.scope and origin.function == "<module>"):
-            return None
+            return ()
+        kind = origin.is_gradient, node in self.of_updates
+        if origin.scope:
+            names = origin.scope.split("/")
+            return tuple(("/".join(names[: depth + 1]), *kind) for depth in range(len(names)))
         is_one = self.calls[_call(origin)[:2]] <= MOST_CALLS
-        place = origin.scope or _call(origin)[: 3 if is_one else 2]
-        return place, origin.is_gradient, node in self.of_updates
+        return ((_call(origin)[: 3 if is_one else 2], *kind),)
 
     def _layer(self, node: Apply) -> Box:
         """Return the box of the layer, or of the call of a function, that has made a node."""
         node = self.runs.get(node, node)
-        key, part, origin = self._key(node), self.parts[node], node.origin
-        if key is None or origin is None:
-            return self.root
-        if (key, part) not in self.groups:
-            label = origin.scope or origin.function
-            if not origin.scope and 1 < self.calls[_call(origin)[:2]] <= MOST_CALLS:
-                label = f"{label} #{origin.call}"
-            if part > 1:
-                label = f"{label}, part {part}"
-            group = Box(
-                f"gradient of {label}" if origin.is_gradient else label,
-                "layer",
-                [("made at", describe(origin))],
-                is_gradient=origin.is_gradient,
-                is_folded=len(self.nodes) > OPEN_AT_FIRST,
-            )
-            self.groups[key, part] = self.root.add(group)
-        return self.groups[key, part]
+        origin, home = node.origin, self.root
+        if origin is None:
+            return home
+        place: tuple[Any, ...] = ()
+        for depth, key in enumerate(self._keys(node)):
+            part = self.parts[depth][node]
+            place = (*place, key, part)
+            if place not in self.groups:
+                self.groups[place] = home.add(self._group(origin, depth, part))
+            home = self.groups[place]
+        return home
+
+    def _group(self, origin: Origin, depth: int, part: int) -> Box:
+        """Return the empty box of a layer."""
+        label = origin.scope.split("/")[depth] if origin.scope else origin.function
+        if not origin.scope and 1 < self.calls[_call(origin)[:2]] <= MOST_CALLS:
+            label = f"{label} #{origin.call}"
+        if part > 1:
+            label = f"{label}, part {part}"
+        return Box(
+            f"gradient of {label}" if origin.is_gradient else label,
+            "layer",
+            [("made at", describe(origin))],
+            is_gradient=origin.is_gradient,
+            is_folded=depth == 0 and len(self.nodes) > OPEN_AT_FIRST,
+        )
 
     def _container(self, node: Apply) -> Box:
         """Return the box that a node lies in: that of its run, or of its layer."""
@@ -279,13 +298,15 @@ def _is_gradient(node: Apply) -> bool:
     return node.origin is not None and node.origin.is_gradient
 
 
-def _parts(nodes: Sequence[Apply], key_of: Callable[[Apply], Any]) -> dict[Apply, int]:
+def _parts(keys: Mapping[Apply, Any]) -> dict[Apply, int]:
     """Return the part of its group that each node is in: a path that leaves a group enters its next part.
+
+    The nodes come in topological order, with the keys of their groups, None for those in none.
 
     Without parts, boxes would depend on each other: a function may go on with what another made of its
     values.
     """
-    keys = {node: key_of(node) for node in nodes}
+    nodes = list(keys)
     parts = dict.fromkeys(nodes, 1)
     ends: dict[Any, tuple[int, int]] = {}
     for place, key in enumerate(keys.values()):

@@ -98,8 +98,12 @@ def test_the_book_network(opened, book, browser):
     assert folded < 15
 
     page.click("0 ConvPoolLayer")
+    parts = {"0 Conv2D", "1 MaxPool2D", "2 Bias", "3 Activate"}
+    assert parts <= set(page.labels())
+    for part in parts:
+        page.click(part)
+        page.assert_apart()
     assert {"Conv", "MaxPool", "w", "b", "Add · Sigmoid"} <= set(page.labels())
-    page.assert_apart()
     page.picture("book-layer")
     page.click("Add · Sigmoid")
     assert {"Add", "Sigmoid"} <= set(page.labels())
