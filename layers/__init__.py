@@ -71,7 +71,7 @@ from arignote.layers.losses import (
 )
 from arignote.layers.metrics import PerClass, accuracy, confusion_matrix, precision_recall, top_k_accuracy
 from arignote.layers.nets import lenet, resnet
-from arignote.layers.network import DivergenceError, Network
+from arignote.layers.network import Network
 from arignote.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from arignote.layers.optimisers import (
     SGD,
@@ -112,6 +112,9 @@ from arignote.layers.schedules import (
     WarmUp,
 )
 from arignote.layers.summary import Summary
+from arignote.layers.training.checkpoints import CheckpointError
+from arignote.layers.training.loop import DivergenceError
+from arignote.layers.training.trainer import Trainer
 from arignote.layers.watching import Watcher
 
 FullyConnected = FullyConnectedLayer
@@ -138,6 +141,7 @@ __all__ = [
     "Batches",
     "Bias",
     "Branches",
+    "CheckpointError",
     "Composite",
     "Concatenate",
     "Constant",
@@ -206,6 +210,7 @@ __all__ = [
     "Step",
     "StepDecay",
     "Summary",
+    "Trainer",
     "Training",
     "Uniform",
     "WarmUp",

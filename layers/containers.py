@@ -154,6 +154,11 @@ class Sequential(Composite):
         return self.layers[place]
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The layers."""
+        return {"layers": self.layers}
+
+    @property
     def steps(self) -> list[Step]:
         """The layers, named by their places, counted from 0."""
         return chain({str(place): layer for place, layer in enumerate(self.layers)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.origin import user_line
@@ -97,6 +98,14 @@ class Graph(Composite):
     def nodes(self) -> tuple[Node, ...]:
         """The nodes that layers make, each after those that it is made of."""
         return self._nodes
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The shapes of the inputs, and each step's layer and the places of what it takes."""
+        return {
+            "inputs": [node.shape for node in self.inputs],
+            "steps": [[step.layer, step.sources] for step in self.steps],
+        }
 
     @property
     def steps(self) -> list[Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -278,6 +278,13 @@ class Layer(ABC):
         self.check_built()
         (shape,) = self.input_shapes
         return shape
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What describes the layer, by the names of the arguments that make one like it."""
+        if not is_dataclass(self):
+            return {}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
 
     @property
     def parts(self) -> dict[str, Layer]:

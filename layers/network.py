@@ -10,32 +10,30 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import isfinite, prod
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from arignote.compile import Function, function
-from arignote.engine.errors import DTypeError, GraphError, InputError, ShapeError
+from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.graph import Variable
-from arignote.engine.ops import RandomStreams, arange, cast, log, mean, sqr, sum
+from arignote.engine.ops import RandomStreams, cast, mean
 from arignote.engine.origin import user_line
-from arignote.engine.shared import shared
 from arignote.engine.types import TensorType
 from arignote.layers.book import SoftmaxLayer
 from arignote.layers.containers import Sequential
 from arignote.layers.examples import checked_images, checked_labels
 from arignote.layers.layer import Layer, Training
+from arignote.layers.losses import cross_entropy_of_probabilities
+from arignote.layers.metrics import accuracy
 from arignote.layers.optimisers import SGD
+from arignote.layers.penalties import l2
+from arignote.layers.training.trainer import Trainer
 from arignote.layers.watching import EpochPrinter, History, Watcher
 
 #: Images of one call when any number is to be classified: enough to fill the machine, few enough for caches.
 _CHUNK = 100
-
-
-class DivergenceError(GraphError, ArithmeticError):
-    """Training whose cost is no longer a number."""
 
 
 class Network:
@@ -92,17 +90,17 @@ class Network:
         self, layers: Sequence[Layer], mini_batch_size: int, seed: int = 0, mode: str | None = None
     ) -> None:
         self.layers = list(layers)
-        self.body = Sequential(layers)
         self.mini_batch_size = mini_batch_size
-        self._mode = mode
+        self._mode, self._seed = mode, seed
         _check_at_least_one("Network: argument `mini_batch_size`", mini_batch_size)
         _check_fit(self.layers, mini_batch_size)
+        self.body = Sequential(self.layers, self._input_shape)
         self.params = self.body.params
         self.x = TensorType(self._dtype, (mini_batch_size, prod(self._input_shape)))("x")
         self.y = TensorType("int32", (mini_batch_size,))("y")
         self.output = self.body.output(self.x)
         learning = self.body.output(self.x, training=Training(RandomStreams(seed)))
-        self.cost = -mean(log(learning)[arange(mini_batch_size), self.y])
+        self.cost = mean(cross_entropy_of_probabilities(learning, self.y))
 
     @property
     def _dtype(self) -> str:
@@ -131,13 +129,10 @@ class Network:
         scalar
             ``cost + 0.5 * lmbda * (sum of all squared weights) / batches``.
         """
-        if lmbda == 0:
-            return self.cost
-        squares = [sum(sqr(w)) for w in self.body.weights]
-        penalty = squares[0]
-        for square in squares[1:]:
-            penalty = penalty + square
-        return self.cost + cast(0.5 * lmbda / batches, self._dtype) * penalty
+        return self.cost if lmbda == 0 else self.cost + self._penalty(lmbda, batches)
+
+    def _penalty(self, lmbda: float, batches: int) -> Variable:
+        return cast(0.5 * lmbda / batches, self._dtype) * l2(self.body.weights)
 
     def SGD(  # noqa: N802 - the name in the book
         self,
@@ -208,58 +203,26 @@ class Network:
         validation = self._checked(validation_data, "validation_data")
         test = self._checked(test_data, "test_data")
 
-        step = self._training_step(images, labels, self.regularised_cost(lmbda, batches), eta)
-        watcher = EpochPrinter() if watcher is None else watcher
-        history: History = {name: [] for name in _HISTORY}
-        for epoch in range(epochs):
-            losses, stopped, start = [], False, perf_counter()
-            for batch in range(batches):
-                losses.append(float(step(batch)))
-                if not isfinite(losses[-1]):
-                    raise DivergenceError(
-                        f"SGD: the cost of batch {batch} in epoch {epoch} is {losses[-1]}",
-                        expected="a finite cost",
-                        actual=f"the steps were too large, with eta={eta:g} and lmbda={lmbda:g}",
-                        fix="train a new network with a smaller eta",
-                        origin=user_line(),
-                    )
-                stopped = watcher.after_batch(epoch, batch, losses[-1])
-                if stopped:
-                    break
-            seconds = perf_counter() - start
-            row = (
-                epoch,
-                float(np.mean(losses)),
-                self.accuracy(validation),
-                self.accuracy(test),
-                seconds,
-                len(losses) * mini_batch_size / seconds,
-            )
-            for name, value in zip(_HISTORY, row, strict=True):
-                history[name].append(value)
-            watcher.after_epoch(history)
-            if stopped:
-                break
-        return history
-
-    def _training_step(
-        self, images: NDArray[Any], labels: NDArray[np.int32], cost: Variable, eta: float
-    ) -> Function:
-        """Return the function from the number of a mini-batch to its cost, which updates the parameters."""
-        number = TensorType("int64", ())("number")
-        size = self.mini_batch_size
-        rows = slice(number * size, (number + 1) * size)
-        # The reshape says how long a slice is, which the bounds alone do not.
-        batch_images = shared(images, name="images", borrow=True)[rows].reshape((size, images.shape[1]))
-        batch_labels = shared(labels, name="labels", borrow=True)[rows].reshape((size,))
-        return function(
-            [number],
-            cost,
-            updates=SGD(eta).updates(cost, self.params),
-            givens={self.x: batch_images, self.y: batch_labels},
+        trainer = Trainer(
+            self.body,
+            cross_entropy_of_probabilities,
+            SGD(eta),
+            metrics=[accuracy],
+            penalty=None if lmbda == 0 else lambda weights: self._penalty(lmbda, batches),
+            seed=self._seed,
             mode=self._mode,
-            name="training step",
         )
+        named = _BookNames(EpochPrinter() if watcher is None else watcher)
+        trainer.fit(
+            (images, labels),
+            epochs,
+            mini_batch_size,
+            shuffle=False,
+            drop_last=True,
+            validation={"validation": validation, "test": test},
+            callbacks=[named],
+        )
+        return named.history
 
     def accuracy(self, data: tuple[ArrayLike, ArrayLike]) -> float:
         """Return the share of images that the network classifies as their labels say.
@@ -280,8 +243,7 @@ class Network:
             For data that do not fit.
         """
         images, labels = self._checked(data, "data")
-        right = int(np.count_nonzero(self._probabilities(images).argmax(axis=1) == labels))
-        return right / len(labels) if len(labels) else float("nan")
+        return accuracy(self._probabilities(images), labels)
 
     def predict(self, images: ArrayLike) -> NDArray[np.int64]:
         """Return the most probable class of each image.
@@ -354,7 +316,36 @@ class Network:
         return rows, checked_labels(labels, len(rows), self._classes, f"argument `{argument}`: labels")
 
 
-_HISTORY = ("epoch", "training_loss", "validation_accuracy", "test_accuracy", "seconds", "digits_per_second")
+#: The columns of the book's history, and what the trainer calls them.
+_HISTORY = {
+    "epoch": "epoch",
+    "training_loss": "training_loss",
+    "validation_accuracy": "validation_accuracy",
+    "test_accuracy": "test_accuracy",
+    "seconds": "seconds",
+    "digits_per_second": "examples_per_second",
+}
+
+
+class _BookNames(Watcher):
+    """Passes on what it hears, under the names of the book."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.history: History = {}
+
+    def before_training(self, trainer: Trainer) -> None:
+        self._watcher.before_training(trainer)
+
+    def after_batch(self, epoch: int, batch: int, loss: float) -> bool:
+        return self._watcher.after_batch(epoch, batch, loss)
+
+    def after_epoch(self, history: History) -> bool | None:
+        self.history |= {name: list(history[theirs]) for name, theirs in _HISTORY.items()}
+        return self._watcher.after_epoch(self.history)
+
+    def after_training(self, history: History) -> None:
+        self._watcher.after_training(self.history)
 
 
 def _check_fit(layers: Sequence[Layer], mini_batch_size: int) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arignote.layers.training.trainer import Trainer
+
 History = dict[str, list[float]]
 
 
@@ -15,6 +20,15 @@ class Watcher:
     ...         return loss < 0.01
     """
 
+    def before_training(self, trainer: Trainer) -> None:
+        """Hear that training begins, or goes on from a checkpoint.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Whose network, optimiser and state are those that are trained.
+        """
+
     def after_batch(self, epoch: int, batch: int, loss: float) -> bool:
         """Hear of a batch, and tell whether to stop after it.
 
@@ -27,14 +41,25 @@ class Watcher:
         """
         return False
 
-    def after_epoch(self, history: History) -> None:
-        """Hear of an epoch, which may have been stopped early.
+    def after_epoch(self, history: History) -> bool | None:
+        """Hear of an epoch, which may have been stopped early, and tell whether it was the last.
 
         Parameters
         ----------
         history : dict of str to list of float
-            As `Network.SGD` returns it; the epoch's values are the last ones.
+            As `Trainer.fit` returns it; the epoch's values are the last ones.
         """
+        return None
+
+    def after_training(self, history: History) -> None:
+        """Hear that training has ended, or was stopped; not after an error."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint is to keep: arrays, and what JSON can say."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned, before training goes on."""
 
 
 class EpochPrinter(Watcher):

@@ -145,6 +145,11 @@ class Batches:
         check_whole("Batches: argument `prefetch`", prefetch, 0)
         self._prefetch = prefetch
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the batches depend on: the source, with its order and weights, and the augmentation."""
+        return {"source": self._source, "augment": self._augment, "seed": self._seed}
+
     def __len__(self) -> int:
         """Return the number of batches of an epoch; a TypeError where only an epoch shows it."""
         return len(self._source)
