@@ -21,7 +21,7 @@ from arignote.engine.origin import user_line
 from arignote.layers.activations import Activation, linear
 from arignote.layers.containers import Composite, Step, chain
 from arignote.layers.initialisers import Constant, Fans, Glorot, Initialiser, conv_fans
-from arignote.layers.layer import Layer, Shape, Training, checked_shape, shape_of
+from arignote.layers.layer import Layer, Shape, Training, check_axes, checked_shape, shape_of
 from arignote.layers.receptive import Field, Window
 
 
@@ -29,6 +29,7 @@ class _Filters(Layer):
     """What all convolutions have in common: filters over one, two or three axes."""
 
     dimensions: ClassVar[int]
+    convolve: ClassVar[Callable[..., Variable]]  # the function of the engine
 
     size: int | Shape
     stride: int | Shape
@@ -60,48 +61,51 @@ class _Filters(Layer):
     def _counts(self, channels: int) -> tuple[int, int]:
         """Return the number of filters and of groups, for images of so many channels."""
 
-    @abstractmethod
     def _maps(self, x: Variable, w: Variable, shape: Shape) -> Variable:
         """Return what the filters make of images of which each is of a shape."""
-
-    def _filter_shape(self, filters: int, channels: int, groups: int) -> Shape:
-        return (filters, channels // groups, *_tuple(self.size))
+        return type(self).convolve(
+            x,
+            w,
+            filter_shape=self._filter_shape(shape),
+            border_mode=self.padding,
+            subsample=self.stride,
+            filter_flip=self.flip,
+            filter_dilation=self.dilation,
+            num_groups=self._counts(shape[0])[1],
+        )
 
     def _fans(self, filter_shape: Shape) -> Fans:
         filters, *rest = filter_shape
         _, groups = self._counts(self.input_shape[0])
         return conv_fans((filters // groups, *rest))
 
-    def _filter_shape_for(self, shape: Shape) -> Shape:
-        channels, ndim = shape[0], 1 + self.dimensions
+    def _filter_shape(self, shape: Shape) -> Shape:
+        filters, channels, groups = self._checked_counts(shape)
+        return (filters, channels // groups, *_tuple(self.size))
+
+    def _checked_counts(self, shape: Shape) -> tuple[int, int, int]:
+        """Return the number of filters, of channels and of groups, for images of a shape."""
+        check_axes(self, shape, self.dimensions)
+        channels = shape[0]
         filters, groups = self._counts(channels)
-        if len(shape) != ndim or channels % groups:
+        if channels % groups or filters % groups:
             raise ShapeError(
-                f"{type(self).__name__}: the input",
-                expected=f"examples of {ndim} axes, channels first"
-                + (f", of a multiple of {groups} channels" if groups > 1 else ""),
-                actual=f"examples of shape {shape}",
-                fix="put a Reshape((channels, ...)) in front" if len(shape) == 1 else "",
+                f"{type(self).__name__}: argument `groups`",
+                expected=f"a divisor of the {channels} channels of the input and of the {filters} filters",
+                actual=str(groups),
                 origin=user_line(),
             )
-        if filters % groups:
-            raise ShapeError(
-                f"{type(self).__name__}: argument `filters`",
-                expected=f"a multiple of groups={groups}",
-                actual=str(filters),
-                origin=user_line(),
-            )
-        return self._filter_shape(filters, channels, groups)
+        return filters, channels, groups
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the number of filters and the extents of the maps."""
         (shape,) = shapes
         maps = partial(self._maps, shape=shape)
-        return shape_of(maps, (1, *shape), self._filter_shape_for(shape))[1:]
+        return shape_of(maps, (1, *shape), self._filter_shape(shape))[1:]
 
     def create(self, rng: np.random.Generator) -> None:
         """Make `w` and `b`."""
-        shape = self._filter_shape_for(self.input_shape)
+        shape = self._filter_shape(self.input_shape)
         fans = self._fans(shape)
         self.w = self.add_weight("w", shape, self.initialiser, rng, fans)
         if self.bias:
@@ -120,15 +124,13 @@ class _Filters(Layer):
     @property
     def multiply_adds(self) -> int:
         """``outputs * channels / groups * taps of a filter``, those of the padding included."""
-        filters = self._filter_shape_for(self.input_shape)
+        filters = self._filter_shape(self.input_shape)
         return prod(self.output_shape) * prod(filters[1:])
 
 
 @dataclass(eq=False)
 class _Convolution(_Filters):
     """What convolutions of one, two and three dimensions have in common."""
-
-    convolve: ClassVar[Callable[..., Variable]]  # the function of the engine
 
     filters: int
     size: int | Shape
@@ -149,24 +151,6 @@ class _Convolution(_Filters):
 
     def _counts(self, channels: int) -> tuple[int, int]:
         return self.filters, self.groups
-
-    def _maps(self, x: Variable, w: Variable, shape: Shape) -> Variable:
-        return _convolved(self, type(self).convolve, x, w, shape)
-
-
-def _convolved(
-    layer: _Filters, convolve: Callable[..., Variable], x: Variable, w: Variable, shape: Shape
-) -> Variable:
-    return convolve(
-        x,
-        w,
-        filter_shape=layer._filter_shape_for(shape),
-        border_mode=layer.padding,
-        subsample=layer.stride,
-        filter_flip=layer.flip,
-        filter_dilation=layer.dilation,
-        num_groups=layer._counts(shape[0])[1],
-    )
 
 
 class Conv2D(_Convolution):
@@ -267,6 +251,7 @@ class DepthwiseConv2D(_Filters):
     """
 
     dimensions = 2
+    convolve = staticmethod(conv2d)
 
     size: int | Shape
     multiplier: int = 1
@@ -285,9 +270,6 @@ class DepthwiseConv2D(_Filters):
 
     def _counts(self, channels: int) -> tuple[int, int]:
         return channels * self.multiplier, channels
-
-    def _maps(self, x: Variable, w: Variable, shape: Shape) -> Variable:
-        return _convolved(self, conv2d, x, w, shape)
 
 
 @dataclass(eq=False)
@@ -377,7 +359,8 @@ class _Transposed(_Convolution):
                 origin=user_line(),
             )
 
-    def _filter_shape(self, filters: int, channels: int, groups: int) -> Shape:
+    def _filter_shape(self, shape: Shape) -> Shape:
+        filters, channels, groups = self._checked_counts(shape)
         return (channels, filters // groups, *_tuple(self.size))
 
     def _fans(self, filter_shape: Shape) -> Fans:
@@ -406,7 +389,7 @@ class _Transposed(_Convolution):
             x,
             w,
             (None, self.filters, *extents),
-            self._filter_shape_for(shape),
+            self._filter_shape(shape),
             pads,
             stride,
             filter_flip=self.flip,
@@ -433,7 +416,7 @@ class _Transposed(_Convolution):
     @property
     def multiply_adds(self) -> int:
         """``inputs * filters / groups * taps of a filter``, those outside of the output included."""
-        filters = self._filter_shape_for(self.input_shape)
+        filters = self._filter_shape(self.input_shape)
         return prod(self.input_shape) * prod(filters[1:])
 
 

@@ -14,7 +14,7 @@ from arignote.engine.ops.shape import extents
 from arignote.engine.origin import user_line
 from arignote.layers.activations import Activation, linear
 from arignote.layers.initialisers import Constant, Fans, Glorot, Initialiser
-from arignote.layers.layer import Layer, Shape, Training, checked_shape, checked_share
+from arignote.layers.layer import Layer, Shape, Training, check_axes, checked_shape, checked_share
 from arignote.layers.receptive import Field
 
 
@@ -145,6 +145,7 @@ class Bias(Layer):
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""
+        check_axes(self, shapes[0])
         return shapes[0]
 
     def create(self, rng: np.random.Generator) -> None:

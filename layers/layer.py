@@ -439,6 +439,19 @@ def checked_shape(argument: str, value: Any, ndim: int | None = None, at_least: 
     return tuple(int(e) for e in sizes)
 
 
+def check_axes(layer: Layer, shape: Shape, dimensions: int | None = None) -> None:
+    """Refuse examples without channels, or with another number of axes behind them than `dimensions`."""
+    if not shape or (dimensions is not None and len(shape) != 1 + dimensions):
+        count = "one axis or more" if dimensions is None else f"{1 + dimensions} axes"
+        raise ShapeError(
+            f"{type(layer).__name__}: the input",
+            expected=f"examples of {count}, channels first",
+            actual=f"examples of shape {shape}",
+            fix="put a Reshape((channels, ...)) in front" if len(shape) == 1 else "",
+            origin=user_line(),
+        )
+
+
 def checked_share(argument: str, value: Any) -> float:
     """Return a share of inputs to drop, from 0 to less than 1; refuse anything else."""
     if not isinstance(value, int | float) or not 0 <= value < 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arignote.engine.errors import ShapeError
+from arignote.engine.errors import InputError, ShapeError
 from arignote.engine.graph import Variable
 from arignote.engine.ops import (
     batch_normalization_test,
@@ -19,8 +19,8 @@ from arignote.engine.ops import (
 from arignote.engine.ops.normalization import LEAST_EPSILON
 from arignote.engine.ops.shape import extents, product
 from arignote.engine.origin import user_line
-from arignote.layers.arguments import check_field
-from arignote.layers.layer import Layer, Shape, Training
+from arignote.layers.arguments import check_count, check_field
+from arignote.layers.layer import Layer, Shape, Training, check_axes
 
 
 @dataclass(eq=False)
@@ -73,6 +73,7 @@ class BatchNorm(Layer):
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""
+        check_axes(self, shapes[0])
         return shapes[0]
 
     def create(self, rng: np.random.Generator) -> None:
@@ -197,8 +198,21 @@ class LocalResponseNorm(Layer):
     alpha: float = 1e-4
     beta: float = 0.75
 
+    def __post_init__(self) -> None:
+        check_count(self, "n")
+        if self.n % 2 == 0:
+            raise InputError(
+                "LocalResponseNorm: argument `n`",
+                expected="an odd number",
+                actual=repr(self.n),
+                origin=user_line(),
+            )
+        for name in ("k", "alpha", "beta"):
+            check_field(self, name)
+
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""
+        check_axes(self, shapes[0])
         return shapes[0]
 
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:

@@ -12,7 +12,7 @@ from arignote.engine.errors import ShapeError
 from arignote.engine.graph import Variable
 from arignote.engine.ops import concatenate, max, mean, pool_1d, pool_2d, pool_3d
 from arignote.engine.origin import user_line
-from arignote.layers.layer import Layer, Shape, Training, checked_shape, shape_of
+from arignote.layers.layer import Layer, Shape, Training, check_axes, checked_shape, shape_of
 from arignote.layers.receptive import Field, Window
 
 
@@ -54,7 +54,7 @@ class _Pooling(Layer):
     def infer(self, *shapes: Shape) -> Shape:
         """Return the channels and the extents of what the windows give."""
         (shape,) = shapes
-        _check_axes(self, shape, self.dimensions)
+        check_axes(self, shape, self.dimensions)
         return shape_of(self.output, (1, *shape))[1:]
 
     def output(self, *inputs: Variable, training: Training | None = None) -> Variable:
@@ -222,7 +222,7 @@ class _AdaptivePool(Layer):
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the channels and `size`."""
-        _check_axes(self, shapes[0], 2)
+        check_axes(self, shapes[0], 2)
         assert isinstance(self.size, tuple)
         return (shapes[0][0], *self.size)
 
@@ -285,13 +285,3 @@ def bins(extent: int, count: int) -> list[tuple[int, int]]:
     [(0, 3), (2, 5), (5, 8), (7, 10)]
     """
     return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
-
-
-def _check_axes(layer: Layer, shape: Shape, dimensions: int) -> None:
-    if len(shape) != 1 + dimensions:
-        raise ShapeError(
-            f"{type(layer).__name__}: the input",
-            expected=f"examples of {1 + dimensions} axes, channels first",
-            actual=f"examples of shape {shape}",
-            origin=user_line(),
-        )

@@ -134,11 +134,12 @@ class Fanned(Constant):
     ("make", "message"),
     [
         (lambda: Conv2D(8, 3).build((28, 28)), r"3 axes, channels first[\s\S]*\(28, 28\)"),
+        (lambda: Conv2D(8, 3).build(()), r"channels first[\s\S]*\(\)"),
         (lambda: Conv2D(8, 3).build((784,)), r"put a Reshape"),
-        (lambda: Conv2D(8, 3, groups=2).build((3, 9, 9)), r"a multiple of 2 channels"),
+        (lambda: Conv2D(8, 3, groups=2).build((3, 9, 9)), r"`groups`[\s\S]*a divisor of the 3 channels"),
         (
             lambda: Conv2D(9, 3, groups=2).build((4, 9, 9)),
-            r"`filters`[\s\S]*multiple of groups=2",
+            r"`groups`[\s\S]*of the 9 filters",
         ),
         (lambda: Conv2D(8, 10).build((3, 9, 9)), r"do not fit into the image"),
         (lambda: Conv2D(8, 3, padding="same"), r"Conv2D: argument `padding`"),

@@ -114,6 +114,18 @@ class TestLayerNorm:
             LayerNorm(axes).build((3, 4, 5))
 
 
+@pytest.mark.parametrize("arguments", [{"n": 4}, {"n": 0}, {"alpha": None}])
+def test_local_response_of_numbers_that_do_not_fit(arguments):
+    with pytest.raises(InputError, match=f"LocalResponseNorm: argument `{next(iter(arguments))}`"):
+        LocalResponseNorm(**arguments)
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), LocalResponseNorm()])
+def test_examples_without_channels(layer):
+    with pytest.raises(ShapeError, match=r"channels first[\s\S]*shape \(\)"):
+        layer.build(())
+
+
 def test_local_response_as_torch(torch, evaluate):
     layer = LocalResponseNorm(5, k=2.0, alpha=0.1, beta=0.75).build((7, 3, 4))
     x = np.random.default_rng(0).normal(size=(2, 7, 3, 4))
