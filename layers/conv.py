@@ -45,7 +45,8 @@ class _Filters(Layer):
         for name in ("size", "stride", "dilation"):
             setattr(self, name, self._checked(name, self.dimensions))
         try:
-            make(Conv, self.dimensions, self.padding, self.stride, self.flip, self.dilation, 1)
+            op = make(Conv, self.dimensions, self.padding, self.stride, self.flip, self.dilation, 1)
+            self.padding = op.border_mode  # a word, or pairs
         except ShapeError as error:
             raise ShapeError(
                 f"{type(self).__name__}: argument `padding`",

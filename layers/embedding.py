@@ -22,7 +22,7 @@ class Embedding(Layer):
     Parameters
     ----------
     vocabulary : int
-        How many numbers there are: 0 to ``vocabulary - 1``.
+        How many numbers there are: 0 to ``vocabulary - 1``. (Negative ones count from the end, as in NumPy.)
     units : int
         The length of a vector.
     initialiser : Initialiser

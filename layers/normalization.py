@@ -138,6 +138,7 @@ class LayerNorm(Layer):
 
     def __post_init__(self) -> None:
         check_field(self, "epsilon", at_least=0)
+        self.axes = tuple(self.axes) if isinstance(self.axes, Sequence) else self.axes
 
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of the input."""
@@ -146,7 +147,7 @@ class LayerNorm(Layer):
 
     def _along(self, shape: Shape) -> tuple[int, ...]:
         ndim = len(shape)
-        given = [self.axes] if isinstance(self.axes, int) else list(self.axes)
+        given = self.axes if isinstance(self.axes, tuple) else (self.axes,)
         if not all(isinstance(axis, int) and -ndim <= axis < ndim for axis in given) or not given:
             raise ShapeError(
                 "LayerNorm: argument `axes`",

@@ -5,6 +5,7 @@ import pytest
 
 from arignote import function
 from arignote.engine.errors import InputError
+from arignote.engine.grad import grad
 from arignote.engine.ops import mean, sqr
 from arignote.engine.types import TensorType
 from arignote.layers import SGD, Training, lenet, resnet
@@ -57,6 +58,28 @@ def test_resnet_learns():
     _, step = training_step("reference")
     costs = [step() for _ in range(40)]
     assert costs[-1] < 0.2 * costs[0]
+
+
+def test_the_gradient_of_a_whole_network():
+    """By a finite difference along a random direction, with the statistics of the batch in it."""
+    network = resnet((1, 8, 8), classes=2, depth=8, width=1, rng=0)
+    x = TensorType("float64", (None, 1, 8, 8))("x")
+    random = np.random.default_rng(0)
+    weights, images = random.normal(size=(4, 2)), random.normal(size=(4, 1, 8, 8))
+    cost = mean(network.output(x, training=Training()) * weights)
+    value = function([x], cost, mode="reference")
+    gradients = function([x], grad(cost, network.params), mode="reference")(images)
+    starts = [w.get_value() for w in network.params]
+    directions = [random.normal(size=start.shape) for start in starts]
+
+    def along(step):
+        for w, start, direction in zip(network.params, starts, directions, strict=True):
+            w.set_value(start + step * direction)
+        return value(images)
+
+    expected = (along(1e-6) - along(-1e-6)) / 2e-6
+    slope = sum(np.vdot(g, d) for g, d in zip(gradients, directions, strict=True))
+    assert slope == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow  # builds forty kernels
