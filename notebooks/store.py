@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import matplotlib.font_manager  # noqa: F401 - looks for fonts, if it is the first time, which a cell would report
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
