@@ -13,14 +13,17 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from nets import NETS, Net
+from nets import LARGER, NETS, Net
 
 import arignote
 from arignote import tensor as T
 from arignote.compile.threads import set_num_threads
 from arignote.layers import load_digits
+from arignote.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
 from arignote.tensor.nnet import conv2d, relu, sigmoid, softmax
 from arignote.tensor.signal.pool import pool_2d
 
@@ -34,51 +37,103 @@ Step = Callable[[np.ndarray, np.ndarray], float]  # takes images and labels, ret
 Parameters = Callable[[], list[np.ndarray]]  # returns the parameters as they are now
 
 
-def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
-    """Compile the step."""
+def arignote_logits(net: Net, x: Any, parameters: Sequence[Any]) -> Any:
+    """Return the expression of the last layer's output."""
     activation = {"sigmoid": sigmoid, "relu": relu}[net.activation]
-    x, y = T.TensorType(str(weights[0].dtype), (batch, 784))("x"), T.ivector("y")
-    parameters = [arignote.shared(array) for array in weights]
     pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
-    h = x.reshape((batch, 1, 28, 28))
-    for w, b in pairs[: len(net.convolutions)]:
+    h = x.reshape((x.shape[0], net.image[0], net.image[1], net.image[1]))
+    for layer, (w, b) in enumerate(pairs[: len(net.convolutions)]):
         shape = w.get_value(borrow=True).shape
-        maps = pool_2d(conv2d(h, w, filter_shape=shape, filter_flip=False), (2, 2), ignore_border=True)
+        maps = conv2d(h, w, border_mode=(net.pad(layer),) * 2, filter_shape=shape, filter_flip=False)
+        if layer not in net.unpooled:
+            maps = pool_2d(maps, (2, 2), ignore_border=True)
         h = activation(maps + b.dimshuffle("x", 0, "x", "x"))
     h = h.flatten(2)
-    for w, b in pairs[len(net.convolutions) :]:
-        z = T.dot(h, w) + b
-        h = activation(z)
-    cost = -T.mean(T.log(softmax(z))[T.arange(batch), y])
+    for w, b in pairs[len(net.convolutions) : -1]:
+        h = activation(T.dot(h, w) + b)
+        if net.dropout:
+            h = (
+                h
+                * RandomStreams(0).binomial(size=h.shape, p=1 - net.dropout, dtype=h.dtype)
+                / (1 - net.dropout)
+            )
+    w, b = pairs[-1]
+    return T.dot(h, w) + b
+
+
+def arignote_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
+    """Compile the step."""
+    channels, extent = net.image
+    x, y = T.TensorType(str(weights[0].dtype), (batch, channels * extent**2))("x"), T.ivector("y")
+    parameters = [arignote.shared(array) for array in weights]
+    cost = -T.mean(T.log(softmax(arignote_logits(net, x, parameters)))[T.arange(batch), y])
     rate = np.asarray(net.rate, weights[0].dtype)
     updates = [(p, p - rate * g) for p, g in zip(parameters, arignote.grad(cost, parameters), strict=True)]
     return arignote.function([x, y], cost, updates=updates), lambda: [p.get_value() for p in parameters]
 
 
-def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
-    """Make the same step of PyTorch's own operators and optimiser."""
+def arignote_inference(net: Net, weights: Sequence[np.ndarray], batch: int) -> Step:
+    """Compile the way from images to the logits."""
+    channels, extent = net.image
+    x = T.TensorType(str(weights[0].dtype), (batch, channels * extent**2))("x")
+    parameters = [arignote.shared(array) for array in weights]
+    f = arignote.function([x], arignote_logits(net, x, parameters))
+    return lambda x, y: f(x)
+
+
+def torch_logits(net: Net, x: np.ndarray, parameters: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Compute the last layer's output."""
     functional = torch.nn.functional
     activation = {"sigmoid": torch.sigmoid, "relu": torch.relu}[net.activation]
-    parameters = [torch.tensor(array, requires_grad=True) for array in weights]
     pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
+    h = torch.from_numpy(x).reshape(len(x), net.image[0], net.image[1], net.image[1])
+    for layer, (w, b) in enumerate(pairs[: len(net.convolutions)]):
+        maps = functional.conv2d(h, w, padding=net.pad(layer))
+        if layer not in net.unpooled:
+            maps = functional.max_pool2d(maps, 2)
+        h = activation(maps + b.reshape(1, -1, 1, 1))
+    h = h.flatten(1)
+    for w, b in pairs[len(net.convolutions) : -1]:
+        h = functional.dropout(activation(torch.addmm(b, h, w)), net.dropout)
+    w, b = pairs[-1]
+    return torch.addmm(b, h, w)
+
+
+def torch_step(net: Net, weights: Sequence[np.ndarray], batch: int) -> tuple[Step, Parameters]:
+    """Make the same step of PyTorch's own operators and optimiser."""
+    parameters = [torch.tensor(array, requires_grad=True) for array in weights]
     optimiser = torch.optim.SGD(parameters, lr=net.rate)
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
-        h, labels = torch.from_numpy(x).reshape(batch, 1, 28, 28), torch.from_numpy(y).long()
-        for w, b in pairs[: len(net.convolutions)]:
-            maps = functional.max_pool2d(functional.conv2d(h, w), 2)
-            h = activation(maps + b.reshape(1, -1, 1, 1))
-        h = h.flatten(1)
-        for w, b in pairs[len(net.convolutions) :]:
-            z = torch.addmm(b, h, w)
-            h = activation(z)
-        loss = functional.cross_entropy(z, labels)
+        loss = torch.nn.functional.cross_entropy(torch_logits(net, x, parameters), torch.from_numpy(y).long())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         return float(loss.detach())
 
     return step, lambda: [p.detach().numpy().copy() for p in parameters]
+
+
+def torch_inference(net: Net, weights: Sequence[np.ndarray], batch: int) -> Step:
+    """Make the way from images to the logits of PyTorch's own operators."""
+    parameters = [torch.tensor(array) for array in weights]
+
+    def step(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return torch_logits(net, x, parameters).numpy()
+
+    return step
+
+
+def batches_of(net: Net, size: int, count: int, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return batches of the packaged digits, or of noise where a network wants other images."""
+    if net.image == (1, 28):
+        return digits(size, count, dtype)
+    rng, (channels, extent) = np.random.default_rng(0), net.image
+    return [
+        (rng.random((size, channels * extent**2)).astype(dtype), rng.integers(0, 10, size).astype("int32"))
+        for _ in range(count)
+    ]
 
 
 def digits(size: int, count: int, dtype: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -107,6 +162,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--inference", action="store_true", help="measure the way to the logits alone")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     arguments = parser.parse_args()
     set_num_threads(arguments.threads)
@@ -119,17 +175,22 @@ def main() -> None:
     )
     print("| net | batch | arignote ms | PyTorch eager ms | ratio | largest difference of 5 losses |")
     print("|---|---|---|---|---|---|")
-    for net in NETS:
-        for size in (10, 128):
+    for net in NETS + LARGER:
+        for size in net.batches:
             rng = np.random.default_rng(0)
             weights = net.weights(rng, arguments.dtype)
-            batches = digits(size, 5, arguments.dtype)
-            steps = [arignote_step(net, weights, size)[0]]
+            batches = batches_of(net, size, 5, arguments.dtype)
+            if arguments.inference:
+                net = replace(net, dropout=0.0)
+                makers = [arignote_inference, torch_inference]
+                steps = [make(net, weights, size) for make in makers[: 1 + (torch is not None)]]
+            else:
+                makers = [arignote_step, torch_step]
+                steps = [make(net, weights, size)[0] for make in makers[: 1 + (torch is not None)]]
             difference = "-"
-            if torch is not None:
-                steps.append(torch_step(net, weights, size)[0])
-                losses = np.array([[float(step(*batch)) for step in steps] for batch in batches])
-                difference = f"{np.max(np.abs(losses[:, 0] / losses[:, 1] - 1)):.1e}"
+            if len(steps) > 1 and not net.dropout:
+                results = np.array([[np.mean(step(*batch)) for step in steps] for batch in batches])
+                difference = f"{np.max(np.abs(results[:, 0] / results[:, 1] - 1)):.1e}"
             medians = [seconds * 1e3 for seconds in alternate(steps, batches[0], arguments.rounds)]
             theirs_ms = f"{medians[1]:.3f} | {medians[1] / medians[0]:.2f}" if len(medians) > 1 else "- | -"
             print(f"| {net.name} | {size} | {medians[0]:.3f} | {theirs_ms} | {difference} |", flush=True)

@@ -19,8 +19,9 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-from arignote.compile.tile import INDEX, Value, Vectors, repeat
+from arignote.compile.tile import INDEX, LANE, Value, Vectors, repeat
 
+PLACES = types.CPointer(types.int32)
 LEAST_SUMS = 8  # a sum can be added to again after four cycles, and two are added to in each
 
 
@@ -49,7 +50,7 @@ def _listed_sums(
         following: list[Value] = []
         for part in range(step):
             at = builder.add(builder.mul(index, INDEX(step)), INDEX(part))
-            place = builder.load(builder.gep(places, [at], source_etype=INDEX), typ=INDEX)
+            place = builder.sext(builder.load(builder.gep(places, [at], source_etype=LANE), typ=LANE), INDEX)
             number, patch = simd.broadcast(simd.at(numbers, at)), simd.at(patches, place)
             for offset, total in zip(offsets, sums[part * len(offsets) :], strict=False):
                 following.append(simd.multiply_add(number, simd.load(simd.at(patch, offset)), total))
@@ -105,7 +106,7 @@ def gathered(dtype: str, lanes: int, runs: int, vectors: int) -> Callable[..., A
     def tile(
         typingctx: Any, count: Any, places: Any, numbers: Any, image: Any, run_step: Any, sums: Any
     ) -> Any:
-        return types.void(index, types.CPointer(index), pointer, pointer, index, pointer), codegen
+        return types.void(index, PLACES, pointer, pointer, index, pointer), codegen
 
     return tile
 
@@ -151,7 +152,7 @@ def scattered(dtype: str, lanes: int, runs: int, vectors: int) -> Callable[..., 
         image_step: Any,
         valid: Any,
     ) -> Any:
-        signature = types.void(index, types.CPointer(index), pointer, pointer, index, pointer, index, index)
+        signature = types.void(index, PLACES, pointer, pointer, index, pointer, index, index)
         return signature, codegen
 
     return tile

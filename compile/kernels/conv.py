@@ -33,14 +33,13 @@ NaN than the definition does.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from arignote.compile.kernels import conv_pooled
 from arignote.compile.kernels.conv_bands import Bands
 from arignote.compile.kernels.conv_correlate import Correlation
 from arignote.compile.kernels.conv_filter_gradient import FilterGradient
 from arignote.compile.kernels.conv_geometry import ConvGeometry
-from arignote.compile.kernels.conv_pack import Packing
+from arignote.compile.kernels.conv_maxima import is_pooled
+from arignote.compile.kernels.conv_pack import packed_images
 from arignote.compile.kernels.conv_unshared import IMAGES, Unshared
 from arignote.compile.kernels.plan import promises_planes
 from arignote.compile.lowering import Steps, lowers, shape_of
@@ -49,31 +48,6 @@ from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
 from arignote.engine.graph import Apply
 from arignote.engine.ops.conv import Conv, ConvFilterGradient, ConvInputGradient, Convolution
-
-
-def _packed(steps: Steps, packing: Packing, images: View, groups: int, node: Apply) -> View:
-    """Add the step that packs images, unless they are packed so already; return the packed ones."""
-    if len(images.shape) == 4:
-        images = images.shuffled((0, 1, "x", 2, 3))
-    count = images.shape[0] * groups
-    packing = replace(packing, dense=images.is_contiguous)
-    if packing.copies_nothing:
-        return images
-    words = [count, *([] if packing.dense else packing.layout(images)), *packing.words]
-    spec = KernelSpec.of("conv_pack:pack", **packing.parameters)
-    for step in steps.planned:
-        if step.spec == spec and step.reads == (images,) and list(step.arguments[2:]) == words:
-            return step.writes[0]
-    target = steps.temporary(images.dtype, (packing.elements(count),))
-    steps.step(
-        spec,
-        node,
-        reads=[images],
-        writes=[target],
-        arguments=[images, target, *words],
-        tasks=packing.tasks(count),
-    )
-    return target
 
 
 def _flat(geometry: ConvGeometry, images: View, promised: bool) -> ConvGeometry:
@@ -98,7 +72,7 @@ def _lower_correlation(
     target = steps.allocate(node.outputs[0])
     if not target.size:
         return
-    packed = _packed(steps, plan.packing, images, geometry.groups, node)
+    packed = packed_images(steps, plan.packing, images, geometry.groups, node)
     count = images.shape[0]
     steps.step(
         KernelSpec.of(plan.kernel, **plan.parameters),
@@ -137,7 +111,9 @@ def _lower_unshared(
 
 @lowers(Conv)
 def lower_conv(steps: Steps, op: Conv, node: Apply) -> None:
-    """Pack the images, and correlate."""
+    """Pack the images, and correlate, unless the pooling does it."""
+    if is_pooled(steps, node):
+        return
     if op.unshared:
         operands = (steps.contiguous(x, node) for x in node.inputs)
         _lower_unshared(steps, "forward", op, node, *operands, steps.allocate(node.outputs[0]))
@@ -181,8 +157,8 @@ def lower_filter_gradient(steps: Steps, op: ConvFilterGradient, node: Apply) -> 
     if maps.is_contiguous:
         geometry = _flat(geometry, images, promised)
     plan = FilterGradient(images.dtype, host(), geometry, promised=promised)
-    packed = _packed(steps, plan.image_packing, images, geometry.groups, node)
-    gradient = _packed(steps, plan.gradient_packing, maps, geometry.groups, node)
+    packed = packed_images(steps, plan.image_packing, images, geometry.groups, node)
+    gradient = packed_images(steps, plan.gradient_packing, maps, geometry.groups, node)
     count = images.shape[0]
     steps.step(
         KernelSpec.of("conv_filter_gradient:filter_gradient", **plan.parameters),

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from arignote.compile.kernels.conv_geometry import PackedAxis
 from arignote.compile.kernels.plan import PlanePlan
+from arignote.compile.lowering import Steps
+from arignote.compile.spec import KernelSpec
 from arignote.compile.views import View
+from arignote.engine.graph import Apply
 
 Kernel = Callable[[Any, Any, int, int], int]
 
@@ -209,3 +212,31 @@ def pack(**parameters: Any) -> Kernel:
         return 0
 
     return kernel
+
+
+# ------------------------------------------------------------------------------------------- lowering
+
+
+def packed_images(steps: Steps, packing: Packing, images: View, groups: int, node: Apply) -> View:
+    """Add the step that packs images, unless they are packed so already; return the packed ones."""
+    if len(images.shape) == 4:
+        images = images.shuffled((0, 1, "x", 2, 3))
+    count = images.shape[0] * groups
+    packing = replace(packing, dense=images.is_contiguous)
+    if packing.copies_nothing:
+        return images
+    words = [count, *([] if packing.dense else packing.layout(images)), *packing.words]
+    spec = KernelSpec.of("conv_pack:pack", **packing.parameters)
+    for step in steps.planned:
+        if step.spec == spec and step.reads == (images,) and list(step.arguments[2:]) == words:
+            return step.writes[0]
+    target = steps.temporary(images.dtype, (packing.elements(count),))
+    steps.step(
+        spec,
+        node,
+        reads=[images],
+        writes=[target],
+        arguments=[images, target, *words],
+        tasks=packing.tasks(count),
+    )
+    return target

@@ -321,6 +321,7 @@ def pack_filters(**parameters: Any) -> Kernel:
 
 def filter_gradient(**parameters: Any) -> Kernel:
     """Build the kernel of a :class:`FilterPatches`, whose fields are the parameters."""
+    from numba import types
     from numba.extending import register_jitable
 
     from arignote.compile.intrinsics import advance, cast_to, pointer_to, sizes_of
@@ -343,7 +344,7 @@ def filter_gradient(**parameters: Any) -> Kernel:
     (first_row, row_step), (first_column, column_step) = geometry.rows.order, geometry.columns.order
     line, sum_size = vectors * lanes, group * vectors * lanes
     pointer, places_at, sizes = pointer_to(plan.dtype), pointer_to("int32"), sizes_of(plan, after=6)
-    list_of, numbers_of = cast_to("int64"), cast_to(plan.dtype)
+    list_of, numbers_of, uint32 = cast_to("int32"), cast_to(plan.dtype), types.uint32
     # The last group may have fewer runs; the lists of both fill the steps of the shorter tile.
     rest = runs - (groups - 1) * group
     tile, last_tile = gathered(plan.dtype, lanes, group, vectors), gathered(plan.dtype, lanes, rest, vectors)
@@ -362,13 +363,18 @@ def filter_gradient(**parameters: Any) -> Kernel:
     ) -> int:
         """List where the patches of values that are not zero begin; return how many there are."""
         count = 0
-        for window in range(windows):
-            position = positions[window]
-            y = position // columns
-            places[count] = y * row + (position - y * columns) * column
-            numbers[count] = values[window]
-            if values[window] != 0:
-                count += 1
+        for window in range(windows):  # in vectors
+            position = uint32(positions[window])
+            y = position // uint32(columns)
+            places[window] = y * row + (position - y * columns) * column
+            numbers[window] = values[window]
+            count += values[window] != 0
+        if count < windows:
+            count = 0
+            for window in range(windows):
+                number = numbers[window]
+                places[count], numbers[count] = places[window], number
+                count += number != 0
         return count
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
@@ -433,7 +439,7 @@ def input_gradient(**parameters: Any) -> Kernel:
     row_stride, column_stride, line = geometry.rows.stride, geometry.columns.stride, vectors * lanes
     height = geometry.rows.taps
     pointer, places_at, sizes = pointer_to(plan.dtype), pointer_to("int32"), sizes_of(plan, after=6)
-    list_of, numbers_of = cast_to("int64"), cast_to(plan.dtype)
+    list_of, counts_of, numbers_of = cast_to("int32"), cast_to("int64"), cast_to(plan.dtype)
     rest = runs - (groups - 1) * group
     tile, last_tile = (scattered(plan.dtype, lanes, count, vectors) for count in (group, rest))
 
@@ -464,7 +470,7 @@ def input_gradient(**parameters: Any) -> Kernel:
         size, windows = sizes(args), args[5]
         columns = size.out_columns
         outputs = ((size.rows - height) // row_stride + 1) * columns
-        ends, start = list_of(scratch), 8 * ((outputs + 15) // 8 * 8)
+        ends, start = counts_of(scratch), 8 * ((outputs + 15) // 8 * 8)
         room = 8 * ((filters * windows + 15) // 8 * 8)
         places, numbers = list_of(advance(scratch, start)), numbers_of(advance(scratch, start + room))
         packed = numbers_of(advance(scratch, start + 2 * room))

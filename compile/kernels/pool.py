@@ -24,6 +24,7 @@ from ..lowering import Steps, lowers, shape_of
 from ..simd import host
 from ..spec import KernelSpec
 from ..views import View
+from .conv_maxima import lower_pool
 from .conv_pooled import is_spread
 from .plan import TYPICAL, PlanePlan, promises_planes
 
@@ -78,13 +79,7 @@ class PoolGeometry(PlanePlan):
 
     def along_row(self, dtype: str, count: int) -> Windows:
         """Return the vectors of windows along a row, for a loop over `count` of them."""
-        from ..windows import Windows
-
-        widest = host().size // max(
-            4, np.dtype(dtype).itemsize
-        )  # no more than a register has int32 positions
-        lanes = min(widest, 1 << max(count - 1, 0).bit_length())
-        return Windows(dtype, lanes, self.window[1], self.stride[1])
+        return vectors_along_row(dtype, count, self.window[1], self.stride[1])
 
     def weights(self, mode: str) -> Weights:
         """Return what the sum of a window is multiplied by, as functions for compiled code.
@@ -117,6 +112,14 @@ class PoolGeometry(PlanePlan):
             return low_column, size.columns - low_column
 
         return Weights(weight_at, whole, counted)
+
+
+def vectors_along_row(dtype: str, count: int, size: int, step: int) -> Windows:
+    """Return the vectors of windows of `size` columns, `step` apart, for a loop over `count` of them."""
+    from ..windows import Windows
+
+    widest = host().size // max(4, np.dtype(dtype).itemsize)  # no more than a register has int32 positions
+    return Windows(dtype, min(widest, 1 << max(count - 1, 0).bit_length()), size, step)
 
 
 class Weights(NamedTuple):
@@ -255,7 +258,7 @@ def _gather_windows(
     return kernel
 
 
-def _writer(dtype: str, kind: Vector) -> Any:
+def writer(dtype: str, kind: Vector) -> Any:
     """Make ``(address, windows of a row, row among all rows of windows, column, vector) -> None``."""
     from numba.extending import register_jitable
 
@@ -297,7 +300,7 @@ def max_pool(*, dtype: str, **geometry: Any) -> Kernel:
 
     g = PoolGeometry(**geometry)
     windows = g.along_row(dtype, g.out_columns)
-    write_maxima, write_places = _writer(dtype, windows.vector), _writer("int32", windows.places)
+    write_maxima, write_places = writer(dtype, windows.vector), writer("int32", windows.places)
 
     @register_jitable
     def finish(args, size, row, column, top, left, state):
@@ -396,7 +399,7 @@ def sum_pool(*, dtype: str, mode: str, **geometry: Any) -> Kernel:
     windows = g.along_row(dtype, g.out_columns)
     weight_at, whole, counted = g.weights(mode)
     scale, scale_counted = windows.scale(False), windows.scale(True)
-    write_sums = _writer(dtype, windows.vector)
+    write_sums = writer(dtype, windows.vector)
 
     @register_jitable
     def finish(args, size, row, column, top, left, state):
@@ -475,7 +478,9 @@ def _lower(
 
 @lowers(MaxPool)
 def lower_max_pool(steps: Steps, op: MaxPool, node: Apply) -> None:
-    """Find the maxima and their positions."""
+    """Find the maxima and their positions, together with the convolution whose maps they are of."""
+    if lower_pool(steps, node):
+        return
     _lower(steps, op, node, "max_pool", shape_of(node.inputs[0]))
 
 

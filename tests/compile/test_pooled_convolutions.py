@@ -39,11 +39,11 @@ def integers(rng, *shape, dtype):
 
 
 def results(make, gradients_of, operands, projection, directions):
-    """Return the gradients of images and filters, and the gradients of these along directions."""
-    cost = (make(*operands) * projection).sum()
-    first = gradients_of(cost, operands)
+    """Return the pooled maps, their gradients, and the gradients of these along directions."""
+    pooled = make(*operands)
+    first = gradients_of((pooled * projection).sum(), operands)
     along = sum((g * d).sum() for g, d in zip(first, directions, strict=True))
-    return [*first, *gradients_of(along, [*operands, projection])]
+    return [pooled, *first, *gradients_of(along, [*operands, projection])]
 
 
 def activated(activation, pool, maps, seed):
@@ -51,10 +51,10 @@ def activated(activation, pool, maps, seed):
     return pool(activation(maps)) if seed % 2 else activation(pool(maps))
 
 
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("is_promised", [True, False])
-def test_derivatives_are_pytorchs(seed, is_promised):
+@pytest.mark.parametrize("seed", range(16))
+def test_maxima_and_derivatives_are_pytorchs(seed):
     rng = np.random.default_rng([3, seed])
+    is_promised = bool(rng.integers(2))
     convolution, pool = drawn(rng)
     dtype = convolution.dtype
     x, w, _ = convolution.operands(rng)
@@ -96,3 +96,25 @@ def test_derivatives_are_pytorchs(seed, is_promised):
     )
     for actual, expected in zip(found, theirs, strict=True):
         np.testing.assert_array_equal(actual, expected.detach().numpy(), f"{convolution}, {pool}")
+
+
+def test_maps_that_somebody_else_reads_are_written():
+    rng = np.random.default_rng(0)
+    x, w = integers(rng, 2, 3, 9, 8, dtype="float32"), integers(rng, 4, 3, 3, 3, dtype="float32")
+    images, filters = T.ftensor4(), T.ftensor4()
+    maps = T.nnet.conv2d(images, filters, filter_flip=False)
+    found = function([images, filters], [maps, T.signal.pool.pool_2d(maps, (2, 2), ignore_border=True)])(x, w)
+    expected = torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(w))
+    np.testing.assert_array_equal(found[0], expected.numpy())
+    np.testing.assert_array_equal(found[1], torch.nn.functional.max_pool2d(expected, 2).numpy())
+
+
+def test_a_window_with_a_pixel_that_is_not_a_number_has_no_maximum():
+    x = np.zeros((1, 1, 6, 6), "float32")
+    x[0, 0, 4, 1] = np.nan
+    images, filters = T.ftensor4(), T.ftensor4()
+    maps = T.nnet.conv2d(images, filters)
+    pooled = T.signal.pool.pool_2d(maps, (2, 2), ignore_border=True)
+    found = function([images, filters], pooled)(x, np.ones((3, 1, 1, 1), "float32"))
+    assert np.isnan(found[0, :, 2, 0]).all()
+    assert np.isnan(found).sum() == 3
