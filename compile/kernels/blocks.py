@@ -10,6 +10,7 @@ runs the loop over these, with the kernels that would have run over all of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,11 +78,13 @@ def products(
 ) -> dict[Apply, Apply]:
     """Return, for each group of elementwise nodes that reads a product block by block, the product's node."""
     result: dict[Apply, Apply] = {}
+    loops = Counter(member for members in groups.values() for member in members)
     for root, members in groups.items():
         if not isinstance(root.op, Elementwise):
             continue
         for x in dict.fromkeys(x for member in members for x in member.inputs):
-            if root not in result and _is_suited(x, root) and set(readers[x]) <= set(members):
+            alone = {member for member in members if loops[member] == 1}
+            if root not in result and _is_suited(x, root) and alone.issuperset(readers[x]):
                 assert x.owner is not None
                 result[root] = x.owner
     return result
