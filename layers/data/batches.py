@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
-from arignote.engine.origin import inherit, user_line
+from arignote.engine.origin import Origin, inherit, user_line
 from arignote.layers.arguments import check_whole
 from arignote.layers.data.augmentation import Transform
 from arignote.layers.data.weights import checked_weights
@@ -127,7 +128,7 @@ class Batches:
         drop_last: bool = False,
         prefetch: int | None = None,
     ) -> None:
-        self._line = user_line()
+        self._line = user_line()  # a thread of its own sees none
         check_whole("Batches: argument `seed`", seed, 0)
         self._seed = seed
         self._augment = (augment,) if callable(augment) else tuple(augment)
@@ -186,7 +187,7 @@ class Batches:
             if self._augment:
                 random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(epoch, step)))
                 inputs = batch.inputs
-                with inherit(self._line):  # in a thread of its own, no line of the user's is seen
+                with inherit(self._line):
                     for transform in self._augment:
                         inputs = transform(inputs, random)
                 batch = batch._replace(inputs=inputs)
@@ -275,6 +276,7 @@ class _Made:
     """Batches that were made elsewhere."""
 
     source: Iterable[Sequence[ArrayLike]] | Callable[[int], Iterable[Sequence[ArrayLike]]]
+    line: Origin | None
     used: bool = False
 
     def __len__(self) -> int:
@@ -295,7 +297,9 @@ class _Made:
     def _read(self, batches: Iterator[Sequence[ArrayLike]], start: int) -> Iterator[Batch]:
         for step, batch in enumerate(batches):
             if step >= start:
-                yield _checked_batch(batch, step)
+                with inherit(self.line):
+                    checked = _checked_batch(batch, step)
+                yield checked
 
     @classmethod
     def checked(cls, source: Any, batch_size: int | None, weights: Any) -> _Made:
@@ -316,7 +320,25 @@ class _Made:
                 actual=type(source).__name__,
                 origin=user_line(),
             )
-        return cls(source)
+        if callable(source) and not _takes_an_epoch(source):
+            raise InputError(
+                "Batches: argument `source`",
+                expected="a function that is called with the number of the epoch",
+                actual=f"{getattr(source, '__name__', 'a function')} takes other arguments",
+                fix="def batches(epoch): ...",
+                origin=user_line(),
+            )
+        return cls(source, user_line())
+
+
+def _takes_an_epoch(source: Callable[..., Any]) -> bool:
+    try:
+        signature(source).bind(0)
+    except TypeError:
+        return False
+    except ValueError:  # of some builtins it is not known
+        pass
+    return True
 
 
 def _checked_batch(batch: Any, step: int) -> Batch:
@@ -327,6 +349,7 @@ def _checked_batch(batch: Any, step: int) -> Batch:
             what,
             expected="a tuple (inputs, targets) or (inputs, targets, weights)",
             actual=f"a {kind} of {len(batch)}" if isinstance(batch, tuple | list) else kind,
+            origin=user_line(),
         )
     inputs, targets = _rows(what, batch[:2])
     weights = batch[2] if len(batch) == 3 else None

@@ -166,8 +166,9 @@ class TestMadeElsewhere:
         ],
     )
     def test_what_is_no_batch(self, prefetch, batch, error, message):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=message) as caught:
             list(Batches([batch], prefetch=prefetch).epoch())
+        assert f"{__file__}:" in str(caught.value)
 
 
 class TestThread:
@@ -254,6 +255,7 @@ class TestThread:
         ((INPUTS, 5), {}, InputError, "`batch_size`"),
         ((INPUTS,), {}, DTypeError, "ndarray"),
         ((7,), {}, DTypeError, "int"),
+        ((lambda: [(INPUTS, TARGETS)],), {}, InputError, "number of the epoch"),
     ],
 )
 def test_arguments_that_do_not_fit(arguments, options, error, message):
