@@ -7,24 +7,22 @@ the same file.
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from arignote.engine.errors import GraphError
 from arignote.layers.activations import ACTIVATIONS
 from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
 from arignote.layers.data.datafiles import StrPath
-from arignote.layers.files import replacing
 from arignote.layers.layer import Layer
 from arignote.layers.network import Network
+from arignote.layers.tensorfiles import NetworkFileError, read_tensors, write_tensors
+
+__all__ = ["NetworkFileError", "load_network", "save_network"]
 
 _ENTRY = "arignote network 1"  # with the version of what it holds
 _KINDS = {kind.__name__: kind for kind in (ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer)}
-
-
-class NetworkFileError(Exception):
-    """A network that cannot be saved, or a file that holds no network."""
 
 
 def save_network(network: Network, path: StrPath) -> None:
@@ -54,18 +52,12 @@ def save_network(network: Network, path: StrPath) -> None:
     >>> load_network(path).layers[0].n_out
     10
     """
-    from safetensors.numpy import save
-
     architecture = {
         "mini_batch_size": network.mini_batch_size,
         "layers": [_described(layer) for layer in network.layers],
     }
-    content = save(
-        {name: param.get_value() for name, param in _named_parameters(network).items()},
-        metadata={_ENTRY: json.dumps(architecture)},
-    )
-    with replacing(path) as unfinished:
-        unfinished.write_bytes(content)
+    weights = {name: param.get_value() for name, param in _named_parameters(network).items()}
+    write_tensors(path, weights, _ENTRY, architecture)
 
 
 def load_network(path: StrPath) -> Network:
@@ -85,18 +77,9 @@ def load_network(path: StrPath) -> Network:
     NetworkFileError
         If the file is missing, damaged, or holds something else.
     """
-    from safetensors import SafetensorError, safe_open
-
+    weights, architecture = read_tensors(path, _ENTRY, "network of this library")
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
-        raise NetworkFileError(f"{path}: cannot be read as a safetensors file: {error}") from error
-    if _ENTRY not in metadata:
-        raise NetworkFileError(f"{path}: holds no network of this library: its metadata lack {_ENTRY!r}")
-    try:
-        network = _built(json.loads(metadata[_ENTRY]))
+        network = _built(architecture, most_weights=sum(array.size for array in weights.values()))
         params = _named_parameters(network)
         if weights.keys() != params.keys():
             raise ValueError(f"its weights are {', '.join(sorted(weights))}; expected {', '.join(params)}")
@@ -136,11 +119,15 @@ def _described(layer: Layer) -> dict[str, Any]:
     return {"kind": kind.__name__, **arguments}
 
 
-def _built(architecture: Any) -> Network:
+def _built(architecture: Any, most_weights: int) -> Network:
+    """Return the network that is described, unless it needs more weights than the file holds."""
     layers = []
     for description in architecture["layers"]:
         arguments = dict(description)
         kind = _KINDS[arguments.pop("kind")]
+        extents = arguments.get("filter_shape") or (arguments["n_in"], arguments["n_out"])
+        if not all(isinstance(extent, int) for extent in extents) or prod(extents) > most_weights:
+            raise ValueError(f"a {kind.__name__} of {extents}; the file holds {most_weights} numbers")
         if "activation_fn" in arguments:
             arguments["activation_fn"] = ACTIVATIONS[arguments["activation_fn"]]
         layers.append(kind(**arguments))

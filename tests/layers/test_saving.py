@@ -150,7 +150,7 @@ def layers_with(path, place, **arguments):
         (lambda path: altered(path, layers=layers_with(path, 0, kind="os.system")), "os.system"),
         (lambda path: altered(path, layers=layers_with(path, 0, activation_fn="eval")), "eval"),
         (lambda path: altered(path, layers=layers_with(path, 1, n_in=13)), "does not fit"),
-        (lambda path: altered(path, layers=layers_with(path, 1, n_in=10**18)), "n_in|allocate|big"),
+        (lambda path: altered(path, layers=layers_with(path, 1, n_in=10**18)), "the file holds 133 numbers"),
         (lambda path: altered(path, layers=layers_with(path, 1, more=1)), "more"),
         (
             lambda path: altered(path, layers=layers_with(path, 3, n_out=4)),
