@@ -4,8 +4,8 @@
         [--threads N] [--runs N] [--peers NAME ...] [--dtype float64] [--plot FILE]
 
 Without a word all groups are measured. The process is bound to as many cores as there are threads. The sides
-of a row take turns and are compared by their medians, for a shared machine is noisy; the best of the runs
-counts, by the ratio to the fastest peer. All results are compared with arignote's. Packing is included.
+of a row take turns, and the best turn of each in all runs counts, for a shared machine is noisy. All results
+are compared with arignote's. Packing is included.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Measured:
         return [str(self.operation), *speeds, f"{self.ratio:.2f}" if np.isfinite(self.ratio) else ""]
 
 
-def measure(operation: Operation, peers: list[Peer], dtype: str, threads: int, runs: int) -> Measured:
-    """Compare the results of all sides, and return the best of the runs."""
+def measure(operation: Operation, peers: list[Peer], dtype: str, threads: int) -> dict[str, float]:
+    """Compare the results of all sides, and return the seconds of each."""
     data = arrays(operation, dtype)
     functions = {peer: run for peer in peers if (run := peer.run(operation, data)) is not None}
     results = [peer.result(operation, run()) for peer, run in functions.items()]
@@ -119,12 +119,20 @@ def measure(operation: Operation, peers: list[Peer], dtype: str, threads: int, r
     for peer, result in zip(functions, results, strict=True):
         message = f"{operation}: {peer.name} and arignote"
         np.testing.assert_allclose(result, results[0], rtol=0, atol=tolerance, err_msg=message)
-    names = [peer.name for peer in functions]
-    measured = (
-        Measured(operation, dict(zip(names, alternate(list(functions.values()), 0.15, threads), strict=True)))
-        for _ in range(runs)
-    )
-    return max(measured, key=lambda row: row.ratio)
+    seconds = alternate(list(functions.values()), threads=threads)
+    return {peer.name: each for peer, each in zip(functions, seconds, strict=True)}
+
+
+def table(
+    operations: list[Operation], peers: list[Peer], dtype: str, threads: int, runs: int
+) -> list[Measured]:
+    """Measure a table as many times as there are runs, and keep the best of each side."""
+    rows = [Measured(replace(each, part=part), {}) for each in operations for part in each.parts]
+    for _ in range(runs):
+        for row in rows:
+            for name, seconds in measure(row.operation, peers, dtype, threads).items():
+                row.seconds[name] = min(seconds, row.seconds.get(name, np.inf))
+    return rows
 
 
 def plot(rows: list[Measured], file: str, flops: float, bytes_per_second: float, title: str) -> None:
@@ -176,12 +184,8 @@ def main() -> None:
         title, operations = GROUPS[group]
         names = [peer.name for peer in peers if hasattr(peer, operations[0].method)]
         print(f"### {title}\n\n{line(['operation', *names, 'ratio'])}\n{line(['---'] * (len(names) + 2))}")
-        rows = []
-        for operation in operations:
-            for part in operation.parts:
-                options = peers, arguments.dtype, arguments.threads, arguments.runs
-                rows.append(measure(replace(operation, part=part), *options))
-                print(line(rows[-1].cells(names)), flush=True)
+        rows = table(operations, peers, arguments.dtype, arguments.threads, arguments.runs)
+        print("\n".join(line(row.cells(names)) for row in rows), flush=True)
         ratios = np.array([row.ratio for row in rows])
         print(f"\n{np.sum(ratios >= 0.95)} of {len(rows)} at 0.95 or more, the least {ratios.min():.2f}\n")
         drawn += rows if operations[0].method == "convolution" else []

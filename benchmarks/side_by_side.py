@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import statistics
 import sys
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-TURN = 0.004  # seconds of a turn, at least: of many short calls, or of one long one
+TURN = 0.002  # seconds of a turn, at least: of many short calls, or of one long one
 REST = 0.003  # seconds before a turn on several threads: the workers of the one before stop spinning
 
 
@@ -28,10 +27,11 @@ def use_cores(count: int) -> None:
         os.execv(sys.executable, sys.orig_argv)
 
 
-def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.2, threads: int = 1) -> list[float]:
-    """Return the median seconds of a call of each; they take turns.
+def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.15, threads: int = 1) -> list[float]:
+    """Return the least seconds of a call of each; they take turns.
 
-    Each turn begins with a call that is not measured: it finds the caches as the one before left them.
+    Each turn begins with a call that is not measured: it finds the caches as the one before left them. The
+    least counts because whatever else the machine does only adds, and to some turns more than to others.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.2, threads: 
             for _ in range(count):
                 run()
             times.append((time.perf_counter() - start) / count)
-    return [statistics.median(times) for times in measured]
+    return [min(times) for times in measured]
 
 
 def line(cells: Iterable[object]) -> str:

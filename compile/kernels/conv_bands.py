@@ -81,7 +81,7 @@ class Bands(PlanePlan):
         return BandsSizes(
             *self.whole.output_shape,
             packing.pitch,
-            packing.columns.phases * packing.phase_size,
+            packing.columns.kept * packing.phase_size,
             packing.plane_size,
             packing.channel_size,
             packing.image_size,

@@ -105,9 +105,9 @@ class FilterGradient(PlanePlan):
             self.dtype,
             self.lanes,
             self.geometry.filters,
-            PackedAxis(planes, 0, 1, planes, planes),
-            PackedAxis(rows, 0, 1, lines, lines),
-            PackedAxis(columns, 0, 1, pitch, pitch),
+            PackedAxis(planes, 0, 1, 1, planes, planes),
+            PackedAxis(rows, 0, 1, 1, lines, lines),
+            PackedAxis(columns, 0, 1, 1, pitch, pitch),
             tight=self.image_packing.tight,
             promised=self.promised,
         )
@@ -170,7 +170,7 @@ def filter_gradient(**parameters: Any) -> Kernel:
     height, width, tile_size = filters * filter_tiles, columns * column_tiles, filters * columns * plan.lanes
     (down, across), groups, is_deep = plan.blocks, geometry.groups, geometry.depth != POINT
     row_taps, column_taps = geometry.rows.taps, geometry.columns.taps
-    column_phases = geometry.columns.stride
+    column_phases = plan.image_packing.columns.kept
     offsets_bytes = plan.offsets_bytes
     pointer, sums_of, offsets_of = pointer_to(plan.dtype), cast_to(plan.dtype), cast_to("int64")
     sizes = sizes_of(plan, after=4)

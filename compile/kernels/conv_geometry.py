@@ -22,6 +22,8 @@ class PackedAxis:
         Zeros in front of it.
     phases : int
         Stride phases.
+    kept : int
+        How many of them are stored, the first ones: no tap reads the others.
     length : int
         Elements of each phase.
     pitch : int
@@ -33,14 +35,15 @@ class PackedAxis:
     extent: int
     low: int
     phases: int
+    kept: int
     length: int
     pitch: int
 
     @classmethod
-    def of(cls, extent: int, low: int, phases: int, length: int, outputs: int) -> PackedAxis:
+    def of(cls, extent: int, low: int, phases: int, kept: int, length: int, outputs: int) -> PackedAxis:
         """Lay out an axis along which so many outputs lie, at the smallest pitch."""
         pitch = length if phases > 1 else max(low + extent, length - low, outputs)
-        return cls(extent, low, phases, length, min(pitch, length))
+        return cls(extent, low, phases, kept, length, min(pitch, length))
 
     @property
     def typical(self) -> PackedAxis:
@@ -117,7 +120,8 @@ class ConvAxis:
             for tap in range(self.taps)
         )
         length = max(offset for _, _, offset in taps) + self.outputs
-        packed = PackedAxis.of(self.extent, self.low, self.stride, length, self.outputs)
+        kept = max(phase for _, phase, _ in taps) + 1
+        packed = PackedAxis.of(self.extent, self.low, self.stride, kept, length, self.outputs)
         return packed, (Residue(0, 1, self.outputs, taps),)
 
     def input_gradient(self) -> tuple[PackedAxis, tuple[Residue, ...]]:
@@ -138,7 +142,7 @@ class ConvAxis:
             Residue(first, self.stride, count, tuple((tap, 0, offset + low) for tap, offset in taps))
             for first, (taps, count) in enumerate(zip(reads, counts, strict=True))
         )
-        return PackedAxis.of(self.outputs, low, 1, length, max(counts)), residues
+        return PackedAxis.of(self.outputs, low, 1, 1, length, max(counts)), residues
 
 
 #: The depth of images that have none.

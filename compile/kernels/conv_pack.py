@@ -132,18 +132,18 @@ class Packing(PlanePlan):
     @property
     def phases(self) -> int:
         """Stride phases of a plane."""
-        return self.rows.phases * self.columns.phases
+        return self.rows.kept * self.columns.kept
 
     @property
     def planes(self) -> int:
         """Planes of a channel, of all phases of the depth."""
-        return self.depth.phases * self.depth.length
+        return self.depth.kept * self.depth.length
 
     def offset(self, *taps: tuple[int, int]) -> int:
         """Return where a tap reads, of which the phase and the offset in it are given for each axis."""
         (front, plane), (a, row), (b, column) = taps
         plane = front * self.depth.length + plane
-        phase = a * self.columns.phases + b
+        phase = a * self.columns.kept + b
         return (plane * self.phases + phase) * self.phase_size + row * self.pitch + column
 
     def tasks(self, images: int) -> int:
@@ -159,6 +159,7 @@ def pack(**parameters: Any) -> Kernel:
 
     plan = Packing.of(**parameters)
     depth_phases, row_phases, column_phases = plan.depth.phases, plan.rows.phases, plan.columns.phases
+    depth_kept, columns_kept = plan.depth.kept, plan.columns.kept
     phases, dense = plan.phases, plan.dense
     front, top, left = plan.depth.low, plan.rows.low, plan.columns.low
     pointer, sizes = pointer_to(plan.dtype), sizes_of(plan, after=3 if dense else 9)
@@ -179,11 +180,11 @@ def pack(**parameters: Any) -> Kernel:
 
     def kernel(args: Any, scratch: Any, begin: int, end: int) -> int:
         size = sizes(args)
-        rows, pitch, planes = size.rows, size.pitch, depth_phases * size.planes
+        rows, pitch, planes = size.rows, size.pitch, depth_kept * size.planes
         phase_size = rows * pitch
         for task in range(begin, end):
             phase, plane, channel = task % phases, task // phases % planes, task // phases // planes
-            a, b = phase // column_phases, phase % column_phases
+            a, b = phase // columns_kept, phase % columns_kept
             z = plane % size.planes * depth_phases + plane // size.planes - front
             place, row_step, column_step = place_and_steps(args, size, channel, z)
             image = advance(pointer(args[0]), place)
