@@ -141,7 +141,7 @@ def plot(rows: list[Measured], file: str, flops: float, bytes_per_second: float,
 
     figure = Figure((7.5, 5), layout="constrained")
     axes = figure.add_subplot()
-    intensities = np.geomspace(1, 2000, 200)
+    intensities = np.geomspace(0.3, 2000, 200)
     roof = np.minimum(flops, intensities * bytes_per_second) * 1e-9
     axes.loglog(intensities, roof, color="black", label="the machine: multiply-adds, and copies in memory")
     for offset, (name, colour) in enumerate((("fastest peer", "tab:orange"), ("arignote", "tab:blue"))):
