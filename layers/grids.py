@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ Window = tuple[int, int, int, int]
 
 #: More cells than this in a row or column, and the numbers are too small to read.
 _MOST_CELLS = 32
+#: Characters of a text that lists images.
+_LONGEST_TEXT = 90
 #: Inches of a page.
 _WIDTH = 9.0
 _WINDOWS = ("#b91c1c", "#15803d", "#7e22ce", "#a16207")
@@ -249,4 +252,4 @@ def _frame(axes: "Axes", window: Window, colour: str) -> None:
 
 def _list_of(named: Mapping[str, NDArray[Any]]) -> str:
     sizes = (f"{title} ({array.shape[0]} x {array.shape[1]})".strip() for title, array in named.items())
-    return ", ".join(sizes)
+    return textwrap.shorten(", ".join(sizes), _LONGEST_TEXT, placeholder=" ...")

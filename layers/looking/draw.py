@@ -17,7 +17,8 @@ from arignote.layers.looking.responses import feature_maps, grad_cam, occlusion,
 
 def draw_feature_maps(network: Layer, image: ArrayLike, layer: str) -> Picture:
     """Draw the maps that a part of the network makes of an image; see `feature_maps`."""
-    return draw_images(feature_maps(network, image, layer)[0], signed=True)
+    maps = feature_maps(network, image, layer)[0]
+    return draw_images(maps, columns=10 if len(maps) > 10 else None, signed=True)
 
 
 def draw_saliency(

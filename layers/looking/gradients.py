@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -110,12 +111,17 @@ def guided(expression: Variable) -> Variable:
     >>> grad(cost, x).eval({x: [-1.0, 2.0]}), grad(guided(cost), x).eval({x: [-1.0, 2.0]})
     (array([ 0., -1.]), array([0., 0.]))
     """
+    return with_relus(expression, lambda _, y: grad_clip(y, 0.0, np.inf))
+
+
+def with_relus(expression: Variable, change: Callable[[Variable, Variable], Variable]) -> Variable:
+    """Return the expression with another in place of every relu: ``change(x, relu(x))``."""
     new: dict[Variable, Variable] = {}
     for node in walk([expression]):
         outputs = rebuild(node, [new.get(x, x) for x in node.inputs])
         new |= zip(node.outputs, outputs, strict=True)
         if _is_relu(node.outputs[0]):
-            new[node.outputs[0]] = grad_clip(outputs[0], 0.0, np.inf)
+            new[node.outputs[0]] = change(new.get(node.inputs[1], node.inputs[1]), outputs[0])
     return new.get(expression, expression)
 
 

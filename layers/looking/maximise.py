@@ -39,7 +39,8 @@ def maximise(
     network : Layer
         Of one input, built.
     layer : str
-        A part of the network: a convolution, a dense layer, or ``""`` for the network's own outputs.
+        A part of the network: a convolution, a dense layer, or ``""`` for the network's own outputs. Better
+        without an activation, which gives no way up where it is flat; an `Activate` may follow.
     units : int or array_like of int
         Filters (channels) of a convolution, outputs of a dense layer; an image is found for each.
     steps : int

@@ -14,6 +14,7 @@ from arignote.engine.ops import mean, relu, sum
 from arignote.engine.origin import user_line
 from arignote.engine.types import TensorType
 from arignote.layers.layer import Layer, checked_shape
+from arignote.layers.looking.gradients import with_relus
 from arignote.layers.looking.parts import classes_for, image_variable, images_for, part, total_score
 
 
@@ -161,8 +162,8 @@ def occlusion(
 def receptive_field(network: Layer, layer: str, unit: tuple[int, ...] | None = None) -> tuple[slice, slice]:
     """Return the rows and columns of the image that a unit can see.
 
-    They are where the derivative of the unit is not zero, for random images and parameters that are not zero:
-    what the unit depends on is found out, not computed from the sizes of windows.
+    They are where the derivative of the unit is not zero, for random images, and with every relu open: what
+    the unit depends on is found out, not computed from the sizes of windows.
 
     Parameters
     ----------
@@ -190,9 +191,9 @@ def receptive_field(network: Layer, layer: str, unit: tuple[int, ...] | None = N
     (slice(0, 10, None), slice(0, 10, None))
     """
     x = image_variable(network)
-    output = part(network.outputs(x), layer)
+    output = with_relus(part(network.outputs(x), layer), lambda before, _: before)
     rng = np.random.default_rng(0)
-    trials = rng.uniform(0.5, 1.5, (_TRIALS, *network.input_shape)).astype(x.dtype)
+    trials = rng.normal(size=(_TRIALS, *network.input_shape)).astype(x.dtype)
     shape = function([x], output.shape, name="shape")(trials)[1:]
     place = tuple(int(extent) // 2 for extent in shape) if unit is None else tuple(unit)
     inside = len(place) == len(shape) and all(0 <= p < e for p, e in zip(place, shape, strict=True))
@@ -211,5 +212,5 @@ def receptive_field(network: Layer, layer: str, unit: tuple[int, ...] | None = N
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-#: Of random images: what one relu or maximum leaves out for one of them, it lets pass for another.
-_TRIALS = 64
+#: Of random images: what a maximum leaves out for one of them, it lets pass for another.
+_TRIALS = 100
