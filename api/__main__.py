@@ -291,7 +291,8 @@ def _predict(options: argparse.Namespace) -> int:
     import arignote
     from arignote.engine.errors import GraphError
     from arignote.layers.data.images import ImageError, read_digit_image
-    from arignote.layers.saving import NetworkFileError, load_network
+    from arignote.layers.saving import load_network
+    from arignote.layers.tensorfiles import NetworkFileError
 
     if not options.weights.exists():
         raise _CommandError(f"no weights at {options.weights}: run `arignote train` first, or use --weights")

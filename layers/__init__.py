@@ -99,7 +99,7 @@ from arignote.layers.pool import (
 )
 from arignote.layers.receptive import Field, Window
 from arignote.layers.recurrent import GRU, LSTM, RNN
-from arignote.layers.saving import NetworkFileError, load_network, save_network
+from arignote.layers.saving import load, load_network, save, save_network
 from arignote.layers.schedules import (
     CosineDecay,
     ExponentialDecay,
@@ -112,6 +112,8 @@ from arignote.layers.schedules import (
     WarmUp,
 )
 from arignote.layers.summary import Summary
+from arignote.layers.tensorfiles import NetworkFileError
+from arignote.layers.training.callbacks import BestWeights, EarlyStopping, ReduceOnPlateau
 from arignote.layers.training.checkpoints import CheckpointError
 from arignote.layers.training.loop import DivergenceError
 from arignote.layers.training.trainer import Trainer
@@ -139,6 +141,7 @@ __all__ = [
     "Batch",
     "BatchNorm",
     "Batches",
+    "BestWeights",
     "Bias",
     "Branches",
     "CheckpointError",
@@ -159,6 +162,7 @@ __all__ = [
     "Descent",
     "DivergenceError",
     "Dropout",
+    "EarlyStopping",
     "Embedding",
     "ExponentialDecay",
     "Fans",
@@ -199,6 +203,7 @@ __all__ = [
     "PerClass",
     "PolynomialDecay",
     "RMSprop",
+    "ReduceOnPlateau",
     "Reshape",
     "Residual",
     "Rotate",
@@ -241,6 +246,7 @@ __all__ = [
     "leaky_relu",
     "lenet",
     "linear",
+    "load",
     "load_clothes",
     "load_digits",
     "load_fashion_mnist",
@@ -254,6 +260,7 @@ __all__ = [
     "precision_recall",
     "relu",
     "resnet",
+    "save",
     "save_network",
     "selu",
     "sigmoid",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -155,8 +155,8 @@ class Sequential(Composite):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The layers."""
-        return {"layers": self.layers}
+        """The layers; of a kind that makes its own, what it makes them from."""
+        return super().arguments if is_dataclass(self) else {"layers": self.layers}
 
     @property
     def steps(self) -> list[Step]:

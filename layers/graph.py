@@ -94,6 +94,15 @@ class Graph(Composite):
     def __repr__(self) -> str:
         return f"Graph({len(self._nodes)} nodes, {' and '.join(map(str, self.inputs))})"
 
+    @classmethod
+    def of_steps(cls, inputs: Sequence[Shape], steps: Sequence[Any], rng: Rng = None) -> Graph:
+        """Return the network that its `arguments` describe."""
+        nodes: list[Node] = [Input(shape) for shape in inputs]
+        given = [node for node in nodes if isinstance(node, Input)]
+        for layer, sources in steps:
+            nodes.append(Node(layer, [nodes[source] for source in sources]))
+        return cls(given, nodes[-1], rng)
+
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes that layers make, each after those that it is made of."""

@@ -59,6 +59,29 @@ def conv_fans(shape: Sequence[int]) -> Fans:
     return Fans(channels * prod(extents), filters * prod(extents))
 
 
+class Blank(np.random.Generator):
+    """Stands for a generator where parameters are to be read from a file: zeros, so many and no more.
+
+    So a description that asks for more than the file holds is refused before there is memory for it.
+
+    Parameters
+    ----------
+    count : int
+        How many numbers the file holds.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._left = count
+
+    def taken(self, shape: Sequence[int]) -> NDArray[np.float64]:
+        """Return zeros, or raise a ValueError where there are not as many left."""
+        self._left -= prod(shape)
+        if self._left < 0:
+            raise ValueError(f"it describes more parameters than it holds, one of shape {tuple(shape)}")
+        return np.zeros(shape)
+
+
 class Initialiser(ABC):
     """How a parameter begins."""
 
@@ -76,6 +99,8 @@ class Initialiser(ABC):
         -------
         ndarray of float64, shape `shape`
         """
+        if isinstance(rng, Blank):
+            return rng.taken(shape)
         return self._draw(rng, tuple(shape), fans)
 
     @abstractmethod

@@ -7,6 +7,7 @@ the same file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from math import prod
 from typing import Any
@@ -15,13 +16,20 @@ from arignote.engine.errors import GraphError
 from arignote.layers.activations import ACTIVATIONS
 from arignote.layers.book import ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer
 from arignote.layers.data.datafiles import StrPath
+from arignote.layers.description import described
+from arignote.layers.graph import Graph
+from arignote.layers.initialisers import Blank, Initialiser
 from arignote.layers.layer import Layer
 from arignote.layers.network import Network
-from arignote.layers.tensorfiles import NetworkFileError, read_tensors, write_tensors
+from arignote.layers.tensorfiles import NetworkFileError, read_tensors, set_values, write_tensors
 
-__all__ = ["NetworkFileError", "load_network", "save_network"]
+__all__ = ["NetworkFileError", "load", "load_network", "save", "save_network"]
 
-_ENTRY = "arignote network 1"  # with the version of what it holds
+_ENTRY, _ENTRY_OF_LAYERS = "arignote network 1", "arignote layer 1"  # with the version of what they hold
+_UNBUILDABLE = (
+    *(GraphError, ArithmeticError, AttributeError, IndexError, KeyError),
+    *(MemoryError, RecursionError, TypeError, ValueError),
+)
 _KINDS = {kind.__name__: kind for kind in (ConvPoolLayer, FullyConnectedLayer, SoftmaxLayer)}
 
 
@@ -132,3 +140,131 @@ def _built(architecture: Any, most_weights: int) -> Network:
             arguments["activation_fn"] = ACTIVATIONS[arguments["activation_fn"]]
         layers.append(kind(**arguments))
     return Network(layers, architecture["mini_batch_size"])
+
+
+def save(layer: Layer, path: StrPath) -> None:
+    """Write a layer, up to a whole network of any form, to a safetensors file.
+
+    Parameters
+    ----------
+    layer : Layer
+        That is built; of layers and initialisers that are dataclasses, and of the activations of
+        `arignote.layers.activations`.
+    path : path
+        A file that is there is replaced when the new one is complete.
+
+    Raises
+    ------
+    NetworkFileError
+        If something in it has no name that a file can keep, such as a function of your own.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from arignote.layers import Dense
+    >>> path = Path(tempfile.mkdtemp()) / "dense.safetensors"
+    >>> save(Dense(3).build((2,)), path)
+    >>> load(path).units
+    3
+    """
+    layer.check_built()
+    description = described(layer)
+    if nameless := sorted(set(_nameless(description))):
+        raise NetworkFileError(
+            f"{layer!r:.200} cannot be saved: files hold names, no code, and there are none for "
+            f"{', '.join(nameless)}; the activations are {', '.join(ACTIVATIONS)}"
+        )
+    arrays = {name: parameter.variable.storage for name, parameter in layer.parameters.items()}
+    shapes = [list(shape) for shape in layer.input_shapes]
+    write_tensors(path, arrays, _ENTRY_OF_LAYERS, {"layer": description, "input_shapes": shapes})
+
+
+def load(path: StrPath, kinds: Sequence[type] = ()) -> Layer:
+    """Read a layer from a file that `save` wrote.
+
+    Parameters
+    ----------
+    path : path
+    kinds : sequence of classes
+        Layers and initialisers of your own that are in it.
+
+    Returns
+    -------
+    Layer
+        With parameters of dtype `config.floatX`.
+
+    Raises
+    ------
+    NetworkFileError
+        If the file is missing, damaged, or holds something else.
+    """
+    arrays, words = read_tensors(path, _ENTRY_OF_LAYERS, "layer of this library")
+    known = _subclasses(Layer) | _subclasses(Initialiser) | {kind.__name__: kind for kind in kinds}
+    blank = Blank(sum(array.size for array in arrays.values()))
+    try:
+        layer = _made(words["layer"], known, blank, [])
+        if not isinstance(layer, Layer):
+            raise ValueError("it describes no layer")
+        layer.build(*(tuple(shape) for shape in words["input_shapes"]), rng=blank)
+        variables = {name: parameter.variable for name, parameter in layer.parameters.items()}
+    except _UNBUILDABLE as error:
+        raise NetworkFileError(f"{path}: not a layer that this version can build: {error}") from error
+    set_values(path, variables, arrays)
+    return layer
+
+
+def _nameless(description: Any) -> Iterator[str]:
+    """Yield what a description only points at."""
+    waiting = [description]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if part.keys() == {"function"} and part["function"] not in ACTIVATIONS:
+                yield part["function"]
+            yield from (str(part[word]) for word in ("object", "array", "variable") if word in part)
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _subclasses(base: type) -> dict[str, type]:
+    """Return the classes of this library that are a `base`, by name."""
+    found, waiting = {}, [base]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if kind.__module__.startswith("arignote.layers."):
+            found[kind.__name__] = kind
+    return found
+
+
+def _made(part: Any, known: dict[str, type], blank: Blank, layers: list[Any]) -> Any:
+    """Return what a part of a description describes; lists become tuples."""
+    if isinstance(part, list):
+        return tuple([_made(each, known, blank, layers) for each in part])
+    if not isinstance(part, dict):
+        return part
+    if "again" in part:
+        return layers[part["again"]]
+    if "function" in part:
+        return ACTIVATIONS[part["function"]]
+    name = part["layer"] if "layer" in part else part["kind"]
+    if name not in known:
+        raise ValueError(f"a {name} is not known: load(path, kinds=[...]) takes classes of your own")
+    place = len(layers)
+    if "layer" in part:
+        layers.append(None)  # numbers count layers before those in them
+    arguments = {word: _made(each, known, blank, layers) for word, each in part["arguments"].items()}
+    kind: Any = known[name]
+    if issubclass(kind, Graph):
+        made: Any = kind.of_steps(**arguments, rng=blank)
+    elif "rng" in getattr(kind, "__annotations__", {}):  # what is built at once, as layers of the book are
+        made = kind(**arguments, rng=blank)
+    else:
+        made = kind(**arguments)
+    if "layer" in part:
+        layers[place] = made
+    return made
