@@ -285,13 +285,18 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     classes = sorted(each for each in shown if each.is_dir())
     if not classes:
         raise DatasetError(f"{folder}: no subfolders; put the images of each class into one named after it")
-    files = {each.name: sorted(filter(_is_image, each.rglob("*"))) for each in classes}
+    files = {each.name: image_files(each) for each in classes}
     if empty := [name for name, paths in files.items() if not paths]:
         raise DatasetError(
             f"{folder}: no images in the subfolders {', '.join(empty)}; "
             f"images are files that end in {' '.join(_SUFFIXES)}"
         )
     return files
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images that lie in a folder at any depth, sorted by name."""
+    return sorted(filter(_is_image, folder.rglob("*")))
 
 
 def _is_image(path: Path) -> bool:

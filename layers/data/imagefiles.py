@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from arignote.layers.data.datafiles import DatasetError, StrPath
 
@@ -29,12 +29,12 @@ class ImageError(DatasetError):
 
 
 @contextmanager
-def opened_image(path: StrPath, enough: int | None = None) -> Iterator[Image]:
+def opened_image(path: StrPath | IO[bytes], enough: int | None = None) -> Iterator[Image]:
     """Give an image, upright if the file says how; what the block cannot do with it is an error of the file.
 
     Parameters
     ----------
-    path : path
+    path : path or binary file
         A file of a kind of `_FORMATS`, whatever its name.
     enough : int, optional
         How many pixels a side are enough: an image with more may come with fewer, but at least that many,

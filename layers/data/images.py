@@ -1,5 +1,7 @@
 """A digit in any image file, made into what MNIST's digits look like."""
 
+from typing import IO
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,7 +19,7 @@ _LEAST_DRAWN = 0.4  # of the strongest ink: the crop is to the pixels above it, 
 _LEAST_INK = 0.2  # of the strongest ink; what is fainter, in the crop, is paper, shadow or compression
 
 
-def read_digit_image(path: StrPath) -> NDArray[np.float32]:
+def read_digit_image(path: StrPath | IO[bytes]) -> NDArray[np.float32]:
     """Read a handwritten digit from an image file of any size, as MNIST shows its digits.
 
     The digit may be dark on light or light on dark, in grey or colours, on paper or on transparency. It is
@@ -27,7 +29,7 @@ def read_digit_image(path: StrPath) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    path : path
+    path : path or binary file
         An image file of a usual kind: PNG, JPEG, TIFF, GIF, BMP, WebP and others that Pillow reads by itself.
 
     Returns
@@ -67,7 +69,7 @@ def read_digit_image(path: StrPath) -> NDArray[np.float32]:
     raise ImageError(f"{path}: the image is blank: nothing on it stands out from its background")
 
 
-def _read_brightness(path: StrPath) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _read_brightness(path: StrPath | IO[bytes]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the brightness and the opacity of each pixel, from 0 to 1."""
     with opened_image(path) as image:
         if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow does not scale when it converts

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from arignote.__main__ import _Interruption, _interruption, main
+from arignote.__main__ import main
+from arignote.commands.digits import _Interruption, _interruption
 from arignote.engine.config import config
 from arignote.layers import Network, SoftmaxLayer, load_digits, save_network
 from arignote.layers.data import datasets

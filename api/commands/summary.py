@@ -1,0 +1,21 @@
+"""`arignote summary`: the table of a network."""
+
+from __future__ import annotations
+
+import argparse
+
+from arignote.commands.networks import HELP, read_network
+
+SUMMARY = "show the layers of a network"
+MORE = "Show what each layer of a network gives, holds, works and sees."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("network", metavar="NET", help=f"{HELP}; or a file that `train` wrote")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    print(read_network(options.network).summary())
+    return 0

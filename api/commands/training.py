@@ -1,0 +1,164 @@
+"""`arignote train NET.py`: a network of the user's, on any data set."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arignote.commands.common import (
+    CURVE,
+    FAILED,
+    HISTORY,
+    INTERRUPTED,
+    CommandError,
+    check_writable,
+    set_threads,
+)
+from arignote.commands.networks import read_network
+
+if TYPE_CHECKING:
+    from arignote.engine.graph import Variable
+    from arignote.layers import Optimiser
+    from arignote.layers.data.splits import Dataset
+    from arignote.layers.watching import History
+
+_SHARE = 0.1  # of the images of a folder that are kept for validation, and for the test
+
+
+@dataclass(frozen=True)
+class _Penalty:
+    """A part of the cost, of which checkpoints keep the strength."""
+
+    strength: float
+
+    def __call__(self, weights: Sequence[Variable]) -> Variable:
+        from arignote.layers import l2
+
+        return self.strength * l2(weights)
+
+
+def train_network(options: argparse.Namespace) -> int:
+    """Train the network that the options name; go on from the checkpoint, if there is one."""
+    from arignote.engine.errors import GraphError
+    from arignote.layers import CheckpointError, DivergenceError, Trainer, accuracy, losses
+    from arignote.layers.data.datafiles import DatasetError
+
+    set_threads(options.threads)
+    network = read_network(options.network)
+    try:
+        data = _dataset(options.data, network.input_shape, options.seed)
+    except DatasetError as error:
+        raise CommandError(f"argument --data: {error}") from None
+    if options.batch > len(data.training.images):
+        raise CommandError(f"argument --batch: more than the {len(data.training.images)} training examples")
+    if network.output_shape != (len(data.classes),):
+        raise CommandError(
+            f"{options.network}: gives {network.output_shape} of an example; "
+            f"expected {(len(data.classes),)}, a score for each class of {options.data}"
+        )
+    folder = options.out or Path(Path(options.network.partition(".py")[0]).name)
+    check_writable(folder)
+    parts = {"validation": data.validation, "test": data.test}
+    try:
+        trainer = Trainer(
+            network,
+            getattr(losses, options.loss or "cross_entropy"),
+            _optimiser(options.optimiser or "sgd", options.rate),
+            metrics=[accuracy],
+            penalty=_Penalty(options.regularisation) if options.regularisation else None,
+            seed=options.seed,
+        )
+        history = trainer.fit(
+            tuple(data.training),
+            options.epochs,
+            options.batch,
+            validation={name: tuple(part) for name, part in parts.items() if len(part.images)},
+            callbacks=[_lines()],
+            progress=sys.stderr.isatty(),
+            checkpoint=folder,
+        )
+    except DivergenceError as error:
+        raise CommandError(f"{error.summary}; try a smaller --rate, and another --out", FAILED) from None
+    except CheckpointError as error:
+        raise CommandError(f"argument --out: {error}") from None
+    except GraphError as error:
+        raise CommandError(error, FAILED) from None
+    except OSError as error:
+        raise CommandError(f"cannot write to {folder}: {error}", FAILED) from None
+    except KeyboardInterrupt:
+        print(f"interrupted; the same command goes on from {folder}")
+        return INTERRUPTED
+    _write(folder, history)
+    if "test_accuracy" in history:
+        print(f"test accuracy {history['test_accuracy'][-1]:.2%}")
+    return 0
+
+
+def _dataset(name: str, shape: tuple[int, ...], seed: int) -> Dataset:
+    """Return a data set; images in folders are made to have the shape of the network's input."""
+    from arignote.layers.data.datafiles import DatasetError
+    from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
+    from arignote.layers.data.folders import load_image_folder
+
+    if name in ("digits", "clothes"):
+        return load_digits() if name == "digits" else load_clothes()
+    folder = Path(name)
+    if not folder.is_dir():
+        raise DatasetError(f"{name} is none of `digits` and `clothes`, and no folder")
+    if any(each.name.startswith(("train-images", "mnist")) for each in folder.iterdir()):
+        try:
+            return load_mnist(folder)
+        except DatasetError as error:
+            try:  # whose files have the same names
+                return load_fashion_mnist(folder)
+            except DatasetError:
+                raise error from None
+    modes = {1: "L", 3: "RGB"}
+    if len(shape) != 3 or shape[0] not in modes:
+        raise DatasetError(
+            f"{name}: images need a network of input shape (1, rows, columns), or (3, rows, columns) for "
+            f"colours; it has {shape}"
+        )
+    mode: Any = modes[shape[0]]
+    return load_image_folder(folder, shape[1:], mode, validation=_SHARE, test=_SHARE, seed=seed)
+
+
+def _optimiser(name: str, rate: float | None) -> Optimiser:
+    from arignote.commands.train import OPTIMISERS
+    from arignote.layers import optimisers
+
+    kind = getattr(optimisers, OPTIMISERS[name])
+    if rate is None and name == "sgd":
+        rate = 0.1  # the one that has no rate of its own
+    made: Optimiser = kind() if rate is None else kind(rate)
+    return made
+
+
+def _lines() -> Any:
+    """Return a watcher that prints a line for each epoch."""
+    from arignote.layers.training.progress import measured
+    from arignote.layers.watching import Watcher
+
+    class Lines(Watcher):
+        def after_epoch(self, history: History) -> None:
+            print(f"Epoch {history['epoch'][-1]}: {measured(history)}", flush=True)
+
+    return Lines()
+
+
+def _write(folder: Path, history: History) -> None:
+    from arignote.layers.files import replacing
+    from arignote.layers.pictures import draw_learning_curve
+
+    try:
+        with replacing(folder / HISTORY) as unfinished:
+            unfinished.write_text(json.dumps(history, indent=1))
+        if "validation_accuracy" in history:
+            draw_learning_curve(history, folder / CURVE)
+    except OSError as error:
+        raise CommandError(f"cannot write to {folder}: {error}", FAILED) from None
