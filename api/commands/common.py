@@ -12,6 +12,8 @@ from pathlib import Path
 FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT
 
 WEIGHTS, HISTORY = "weights.safetensors", "history.json"
+#: What the network learnt from, and how: the names of the classes, and what its numbers mean.
+EXAMPLES = "examples.json"
 CURVE, FILTERS = "learning_curve.png", "filters.png"
 
 

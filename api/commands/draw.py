@@ -15,7 +15,7 @@ _KINDS = (".svg", ".html", ".png")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("network", metavar="NET", help=f"{HELP}; or a file that `train` wrote")
+    parser.add_argument("network", metavar="NET", help=HELP)
     parser.add_argument("--out", default=Path("graph.svg"), type=Path, help=f"file: {', '.join(_KINDS)}")
 
 

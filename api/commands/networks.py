@@ -11,7 +11,7 @@ from arignote.commands.common import FAILED, CommandError
 if TYPE_CHECKING:
     from arignote.layers import Layer
 
-HELP = "Python file with a variable `network`, or FILE.py:NAME for one of another name"
+HELP = "Python file with a variable `network`, FILE.py:NAME for one of another name, or what `train` wrote"
 _MODULE = "arignote_network_file"
 
 
@@ -29,18 +29,32 @@ def read_network(text: str) -> Layer:
     if text.endswith(".py") or ".py:" in text:
         file, _, name = text.partition(".py:")
         return _of_python(Path(f"{file}.py" if name else text), name or "network")
-    return _saved(Path(text))
+    return read_saved(Path(text))[0]
 
 
-def _saved(path: Path) -> Layer:
-    from arignote.layers import NetworkFileError, load_network
+def read_saved(path: Path) -> tuple[Layer, bool]:
+    """Return a network that was saved, and whether it is one of the book, which gives probabilities.
 
+    Raises
+    ------
+    CommandError
+        If the file is missing or holds none.
+    """
+    import arignote
+    from arignote.layers import NetworkFileError, load, load_network
+
+    arignote.config.floatX = "float32"
     if not path.is_file():
         raise CommandError(f"{path}: no such file")
     try:
-        return load_network(path).body
+        return load_network(path).body, True
     except NetworkFileError as error:
-        raise CommandError(f"{error}; or is it a Python file without .py?") from None
+        first = str(error)
+    try:
+        return _checked(load(path), str(path)), False
+    except NetworkFileError as error:
+        reasons = dict.fromkeys([first, str(error)])  # of a damaged file the same
+        raise CommandError("; ".join(reasons)) from None
 
 
 def _of_python(path: Path, name: str) -> Layer:
@@ -63,8 +77,12 @@ def _of_python(path: Path, name: str) -> Layer:
             f"{path}: `{name}` has no shapes yet; write {name}.build(shape of one example), "
             "such as (1, 28, 28)"
         )
+    return _checked(network, f"{path}: `{name}`")
+
+
+def _checked(network: Layer, what: str) -> Layer:
     if len(network.input_shapes) != 1:
-        raise CommandError(f"{path}: `{name}` has {len(network.input_shapes)} inputs; commands take one")
+        raise CommandError(f"{what} has {len(network.input_shapes)} inputs; commands take one")
     return network
 
 

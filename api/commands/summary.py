@@ -12,7 +12,7 @@ MORE = "Show what each layer of a network gives, holds, works and sees."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("network", metavar="NET", help=f"{HELP}; or a file that `train` wrote")
+    parser.add_argument("network", metavar="NET", help=HELP)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`arignote train NET.py`: a network of the user's, on any data set."""
+"""`arignote train NET`: a network of the user's, on any data set."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from arignote.commands.common import (
     CURVE,
+    EXAMPLES,
     FAILED,
     HISTORY,
     INTERRUPTED,
+    WEIGHTS,
     CommandError,
     check_writable,
     set_threads,
@@ -23,7 +25,7 @@ from arignote.commands.networks import read_network
 
 if TYPE_CHECKING:
     from arignote.engine.graph import Variable
-    from arignote.layers import Optimiser
+    from arignote.layers import Layer, Optimiser
     from arignote.layers.data.splits import Dataset
     from arignote.layers.watching import History
 
@@ -61,8 +63,14 @@ def train_network(options: argparse.Namespace) -> int:
             f"{options.network}: gives {network.output_shape} of an example; "
             f"expected {(len(data.classes),)}, a score for each class of {options.data}"
         )
-    folder = options.out or Path(Path(options.network.partition(".py")[0]).name)
+    folder = options.out or Path(Path(options.network.partition(".py")[0]).name.removesuffix(".safetensors"))
+    _check_can_be_saved(network, options.network)
     check_writable(folder)
+    examples = {
+        "classes": data.classes,
+        "digits": data.training.images.ndim == 2,  # of 28 x 28 pixels, as MNIST shows them
+        "probabilities": options.loss == "cross_entropy_of_probabilities",
+    }
     parts = {"validation": data.validation, "test": data.test}
     try:
         trainer = Trainer(
@@ -91,9 +99,10 @@ def train_network(options: argparse.Namespace) -> int:
     except OSError as error:
         raise CommandError(f"cannot write to {folder}: {error}", FAILED) from None
     except KeyboardInterrupt:
+        _write(folder, network, examples)
         print(f"interrupted; the same command goes on from {folder}")
         return INTERRUPTED
-    _write(folder, history)
+    _write(folder, network, examples, history)
     if "test_accuracy" in history:
         print(f"test accuracy {history['test_accuracy'][-1]:.2%}")
     return 0
@@ -103,7 +112,7 @@ def _dataset(name: str, shape: tuple[int, ...], seed: int) -> Dataset:
     """Return a data set; images in folders are made to have the shape of the network's input."""
     from arignote.layers.data.datafiles import DatasetError
     from arignote.layers.data.datasets import load_clothes, load_digits, load_fashion_mnist, load_mnist
-    from arignote.layers.data.folders import load_image_folder
+    from arignote.layers.data.folders import MODES, load_image_folder
 
     if name in ("digits", "clothes"):
         return load_digits() if name == "digits" else load_clothes()
@@ -118,14 +127,13 @@ def _dataset(name: str, shape: tuple[int, ...], seed: int) -> Dataset:
                 return load_fashion_mnist(folder)
             except DatasetError:
                 raise error from None
-    modes = {1: "L", 3: "RGB"}
-    if len(shape) != 3 or shape[0] not in modes:
+    if len(shape) != 3 or shape[0] not in MODES:
         raise DatasetError(
             f"{name}: images need a network of input shape (1, rows, columns), or (3, rows, columns) for "
             f"colours; it has {shape}"
         )
-    mode: Any = modes[shape[0]]
-    return load_image_folder(folder, shape[1:], mode, validation=_SHARE, test=_SHARE, seed=seed)
+    size = (shape[1], shape[2])
+    return load_image_folder(folder, size, MODES[shape[0]], validation=_SHARE, test=_SHARE, seed=seed)
 
 
 def _optimiser(name: str, rate: float | None) -> Optimiser:
@@ -151,14 +159,31 @@ def _lines() -> Any:
     return Lines()
 
 
-def _write(folder: Path, history: History) -> None:
+def _check_can_be_saved(network: Layer, name: str) -> None:
+    """Refuse before the training what could not be kept after it."""
+    from tempfile import TemporaryDirectory
+
+    from arignote.layers import NetworkFileError, save
+
+    with TemporaryDirectory() as folder:
+        try:
+            save(network, Path(folder) / WEIGHTS)
+        except NetworkFileError as error:
+            raise CommandError(f"{name}: {error}") from None
+
+
+def _write(folder: Path, network: Layer, examples: dict[str, Any], history: History | None = None) -> None:
+    from arignote.layers import save
     from arignote.layers.files import replacing
     from arignote.layers.pictures import draw_learning_curve
 
     try:
-        with replacing(folder / HISTORY) as unfinished:
-            unfinished.write_text(json.dumps(history, indent=1))
-        if "validation_accuracy" in history:
+        save(network, folder / WEIGHTS)
+        for name, content in ((EXAMPLES, examples), (HISTORY, history)):
+            if content is not None:
+                with replacing(folder / name) as unfinished:
+                    unfinished.write_text(json.dumps(content, indent=1))
+        if history is not None and "validation_accuracy" in history:
             draw_learning_curve(history, folder / CURVE)
     except OSError as error:
         raise CommandError(f"cannot write to {folder}: {error}", FAILED) from None

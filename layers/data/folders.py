@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ _SUFFIXES = (
     ".tiff",
     ".webp",
 )
+#: By the number of channels.
+MODES: dict[int, Mode] = {1: "L", 3: "RGB"}
+
 _MOST_NAMED = 20  # of the files that an error lists
 
 
@@ -202,22 +205,52 @@ class ImageFolder:
                     f"{path}: {image.height} x {image.width} pixels, the first image has "
                     f"{self._size[0]} x {self._size[1]}; pass `size`, which all are made to have"
                 )
-            array = np.asarray(self._fitted(_eight_bits(image).convert(self.mode)))
-        return array.reshape(*self._size, len(self.mode)).transpose(2, 0, 1)
+            return _pixels_of(image, self._size, self.mode, self.fit)
 
-    def _fitted(self, image: Image) -> Image:
-        from PIL import ImageOps
 
-        size = self._size[::-1]
-        if image.size == size:
-            return image
-        match self.fit:
-            case "pad":
-                return ImageOps.pad(image, size)
-            case "crop":
-                return ImageOps.fit(image, size)
-            case _:
-                return image.resize(size)
+def read_image(
+    path: StrPath | IO[bytes], size: tuple[int, int], mode: Mode = "L", fit: Fit = "pad"
+) -> NDArray[np.float32]:
+    """Read one image as `ImageFolder` does.
+
+    Parameters
+    ----------
+    path : path or binary file
+    size, mode, fit
+        As of `ImageFolder`.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, rows, columns)
+        From 0 (black) to 1.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing or no image.
+    """
+    with opened_image(path, 2 * max(size)) as image:
+        return np.true_divide(_pixels_of(image, size, mode, fit), np.float32(255))
+
+
+def _pixels_of(image: Image, size: tuple[int, int], mode: Mode, fit: Fit) -> NDArray[np.uint8]:
+    """Return an image in a size and mode, of shape (channels, rows, columns)."""
+    array = np.asarray(_fitted(_eight_bits(image).convert(mode), size[::-1], fit))
+    return array.reshape(*size, len(mode)).transpose(2, 0, 1)
+
+
+def _fitted(image: Image, size: tuple[int, int], fit: Fit) -> Image:
+    from PIL import ImageOps
+
+    if image.size == size:
+        return image
+    match fit:
+        case "pad":
+            return ImageOps.pad(image, size)
+        case "crop":
+            return ImageOps.fit(image, size)
+        case _:
+            return image.resize(size)
 
 
 def load_image_folder(

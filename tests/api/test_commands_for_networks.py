@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 
@@ -12,11 +13,11 @@ from PIL import Image
 from arignote.__main__ import main
 from arignote.commands import doctor
 from arignote.engine.config import config
-from arignote.layers import Network, SoftmaxLayer, load_digits, save_network
+from arignote.layers import Network, SoftmaxLayer, load, load_digits, save_network
 from arignote.layers.data import datasets
 
 NET = """
-from arignote.layers import Conv2D, Dense, Flatten, MaxPool2D, Sequential
+from arignote.layers import Conv2D, Dense, Flatten, Lambda, MaxPool2D, Sequential
 
 def net(*shape):
     layers = [Conv2D(2, 3), MaxPool2D(4), Flatten(), Dense({classes})]
@@ -26,6 +27,7 @@ network = net(1, 28, 28)
 coloured = net(3, 12, 10)
 unbuilt = Sequential([Dense(10)])
 number = 3
+lambdas = Sequential([Flatten(), Lambda(lambda x: 2 * x), Dense(10)], input_shape=(1, 28, 28))
 """
 
 
@@ -89,12 +91,47 @@ class TestTrain:
         status, output, errors = run(capsys, "train", *arguments)
         assert (status, errors) == (0, "")
         assert output.splitlines()[-1] == "test accuracy 100.00%"
+        images = ["photographs/night/3.png", "photographs/day"]
+        status, output, _ = run(capsys, "predict", "--weights=out/weights.safetensors", "--json", *images)
+        assert status == 0
+        found = [json.loads(line) for line in output.splitlines()]
+        assert [each["label"] for each in found] == ["night"] + ["day"] * 10
+        for each in found:
+            assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+    def test_ctrl_c_keeps_what_was_learnt(self, place):
+        command = [sys.executable, "-m", "arignote", "train", "net.py", "--batch=100"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen([*command, "--epochs=1000"], stdout=pipe, stderr=pipe, text=True) as process:
+            assert process.stdout.readline().startswith("Epoch 0: ")
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors == ""
+        assert output.splitlines()[-1] == "interrupted; the same command goes on from net"
+        assert load("net/weights.safetensors").output_shape == (10,)
+        again = subprocess.run([*command, "--epochs=1"], capture_output=True, text=True)
+        assert again.returncode == 0
+        assert not again.stdout.startswith("Epoch 0: ")
+
+    def test_what_it_wrote_can_be_trained_on(self, few_digits, place, capsys):
+        assert run(capsys, "train", "net.py", "--epochs=2")[0] == 0
+        weights = "net/weights.safetensors"
+        assert load(weights).output_shape == (10,)
+        assert "Conv2D" in run(capsys, "summary", weights)[1]
+        assert run(capsys, "train", weights, "--epochs=1")[0] == 0
+        first, more = (
+            json.loads((place / folder / "history.json").read_text())["training_loss"]
+            for folder in ("net", "weights")
+        )
+        assert more[0] < first[1]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             (["none.py"], "none.py: no such file"),
             (["net.py:missing"], "net.py: has no variable `missing`"),
+            (["net.py:lambdas"], "cannot be saved"),
             (["net.py:number"], "net.py: `number` is no layer: it is of type int"),
             (["net.py:unbuilt"], "write unbuilt.build(shape of one example)"),
             (["bad.py"], "bad.py:2: ZeroDivisionError"),
@@ -113,6 +150,7 @@ class TestTrain:
         assert output == ""
         assert message in errors
         assert not list(place.rglob("*.safetensors"))
+        assert not (place / "net").exists() or not list((place / "net").iterdir())
 
 
 class TestSummary:
