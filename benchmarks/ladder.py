@@ -3,14 +3,13 @@
     python benchmarks/ladder.py --data FOLDER --out FOLDER [--epochs N] [RUNG ...]
 
 Trains each network with the book's settings, on one thread, and prints a table of the test accuracy where the
-validation accuracy is best, as the book reports it. After every epoch the weights and what has been reached
-are written to the folder `out`; the same command goes on from there.
+validation accuracy is best, as the book reports it. The folder `out` keeps a checkpoint of each; the same
+command goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,12 +28,9 @@ from arignote.layers import (
     Watcher,
     expand_one_pixel,
     load_mnist,
-    load_network,
     relu,
-    save_network,
     sigmoid,
 )
-from arignote.layers.files import replacing
 
 BATCH, SEED = 10, 0
 
@@ -94,39 +90,40 @@ LADDER = {
 }
 
 
-class Quiet(Watcher):
-    """Says nothing."""
+class Printer(Watcher):
+    """Prints a line after each epoch."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def after_epoch(self, history: dict[str, list[float]]) -> None:
+        """Print it."""
+        now = {key: values[-1] for key, values in history.items()}
+        print(
+            f"{self._name}, epoch {now['epoch']}: validation {now['validation_accuracy']:.2%}, "
+            f"test {now['test_accuracy']:.2%}, {now['seconds']:.1f} s",
+            flush=True,
+        )
 
 
-def climb(name: str, rung: Rung, epochs: int, data: str, folder: Path) -> dict[str, list[float]]:
+def climb(name: str, epochs: int, data: str, folder: Path) -> dict[str, list[float]]:
     """Train a rung to the end, from where an earlier run left it, and return what each epoch reached."""
+    rung = LADDER[name]
     training, validation, test = load_mnist(data)
     if rung.expanded:
         training = expand_one_pixel(*training, seed=SEED)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights, record = folder / f"{name}.safetensors", folder / f"{name}.json"
-    history: dict[str, list[float]] = json.loads(record.read_text()) if record.exists() else {}
-    done = len(history.get("epoch", []))
-    network = (
-        load_network(weights) if done else Network(rung.layers(np.random.default_rng(SEED)), BATCH, seed=SEED)
+    network = Network(rung.layers(np.random.default_rng(SEED)), BATCH, seed=SEED)
+    return network.SGD(
+        training,
+        epochs,
+        BATCH,
+        rung.eta,
+        validation,
+        test,
+        lmbda=rung.lmbda,
+        watcher=Printer(name),
+        checkpoint=folder / name.replace(" ", "_"),
     )
-    for epoch in range(done, epochs):
-        row = network.SGD(training, 1, BATCH, rung.eta, validation, test, lmbda=rung.lmbda, watcher=Quiet())
-        for key, values in row.items():
-            history.setdefault(key, []).extend(values)
-        history["epoch"][-1] = epoch
-        save_network(network, weights)
-        with replacing(record) as unfinished:
-            unfinished.write_text(json.dumps(history))
-        best = int(np.argmax(history["validation_accuracy"]))
-        print(
-            f"{name}, epoch {epoch}: validation {history['validation_accuracy'][-1]:.2%}, "
-            f"test {history['test_accuracy'][-1]:.2%} "
-            f"(where validation is best {history['test_accuracy'][best]:.2%}), "
-            f"{history['seconds'][-1]:.1f} s",
-            flush=True,
-        )
-    return history
 
 
 def main() -> None:
@@ -147,7 +144,7 @@ def main() -> None:
     for name in arguments.rungs or LADDER:
         rung = LADDER[name]
         epochs = min(rung.epochs, arguments.epochs)
-        history = climb(name, rung, epochs, arguments.data, arguments.out)
+        history = climb(name, epochs, arguments.data, arguments.out)
         best = int(np.argmax(history["validation_accuracy"]))
         seconds = float(np.median(history["seconds"]))
         accuracy = 100 * history["test_accuracy"][best]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -11,6 +10,7 @@ from arignote.compile.build import Built, lifetimes
 from arignote.compile.lowering import PlannedStep
 from arignote.compile.sizes import size_text
 from arignote.compile.views import Argument, Literal, Result, Temporary, View, Window, root
+from arignote.engine.errors import place_of
 from arignote.engine.graph import op_name, walk
 
 
@@ -38,7 +38,7 @@ def explained(built: Built) -> str:
 def _step(number: int, step: PlannedStep, built: Built, lives: Mapping[Temporary, Lifetime]) -> Iterator[str]:
     shape = "x".join(map(str, step.writes[0].shape)) or "scalar"
     origin = step.node.origin
-    place = f"   {os.path.basename(origin.filename)}:{origin.line}" if origin is not None else ""
+    place = f"   {place_of(origin)}" if origin is not None else ""
     kernel = f"{step.spec.module.rpartition('.')[2]}:{step.spec.function}"
     yield f"  {number:3d}  {op_name(step.op)} {step.writes[0].dtype} {shape}  kernel {kernel}{place}"
     group = built.groups.get(step.node, ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from arignote.compile.executable import Executable
+from arignote.engine.errors import place_of
 from arignote.engine.evaluate import Compute
 from arignote.engine.graph import Apply, Variable, op_name
 
@@ -179,5 +179,5 @@ def _line(node: Apply) -> str:
     origin = node.origin
     if origin is None:
         return ""
-    text = f"{os.path.basename(origin.filename)}:{origin.line}"
+    text = place_of(origin)
     return f"{text}, its gradient" if origin.is_gradient else text

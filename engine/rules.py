@@ -22,6 +22,7 @@ from arignote.engine.ops.softmax import (
     Softmax,
     SoftmaxGradient,
 )
+from arignote.engine.origin import inherit
 from arignote.engine.patterns import counts, inputs_of, is_filled_with, is_zeros, shuffled_from, stands_for
 from arignote.engine.pooling import POOLING
 from arignote.engine.rewrite import Rule, rule
@@ -215,7 +216,8 @@ def gradient_of_element_of_log_softmax(node: Apply) -> Variable | None:
         if inner is None or added is None or not _picks_of_each_row(scattered.owner, parts[2:], inner[0]):
             continue
         if added.owner is not None and added.owner.op == Sum((1,)) and added.owner.inputs == (scattered,):
-            return stands_for(LogSoftmaxAtGradient()(parts[1], inner[0], parts[3]), node)
+            with inherit(scattered.owner.origin):  # the line of the labels, which may be out of range
+                return stands_for(LogSoftmaxAtGradient()(parts[1], inner[0], parts[3]), node)
     return None
 
 

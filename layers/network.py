@@ -23,6 +23,7 @@ from arignote.engine.origin import user_line
 from arignote.engine.types import TensorType
 from arignote.layers.book import SoftmaxLayer
 from arignote.layers.containers import Sequential
+from arignote.layers.data.datafiles import StrPath
 from arignote.layers.examples import checked_images, checked_labels
 from arignote.layers.layer import Layer, Training
 from arignote.layers.losses import cross_entropy_of_probabilities
@@ -91,7 +92,7 @@ class Network:
     ) -> None:
         self.layers = list(layers)
         self.mini_batch_size = mini_batch_size
-        self._mode, self._seed = mode, seed
+        self._mode, self._seed, self._trainings = mode, seed, 0
         _check_at_least_one("Network: argument `mini_batch_size`", mini_batch_size)
         _check_fit(self.layers, mini_batch_size)
         self.body = Sequential(self.layers, self._input_shape)
@@ -144,6 +145,7 @@ class Network:
         test_data: tuple[ArrayLike, ArrayLike],
         lmbda: float = 0.0,
         watcher: Watcher | None = None,
+        checkpoint: StrPath | None = None,
     ) -> History:
         """Train by stochastic gradient descent, mini-batch after mini-batch, in the order of the data.
 
@@ -164,6 +166,8 @@ class Network:
         watcher : Watcher, optional
             Hears of each batch and epoch, and may stop the training. By default the validation accuracy of
             each epoch is printed.
+        checkpoint : path of a folder, optional
+            Where to keep the state of training; see `Trainer.fit`. The same call goes on from there.
 
         Returns
         -------
@@ -209,20 +213,21 @@ class Network:
             SGD(eta),
             metrics=[accuracy],
             penalty=None if lmbda == 0 else lambda weights: self._penalty(lmbda, batches),
-            seed=self._seed,
+            seed=self._seed + self._trainings,  # each training drops other units
             mode=self._mode,
         )
-        named = _BookNames(EpochPrinter() if watcher is None else watcher)
-        trainer.fit(
+        self._trainings += 1
+        history = trainer.fit(
             (images, labels),
             epochs,
             mini_batch_size,
             shuffle=False,
             drop_last=True,
             validation={"validation": validation, "test": test},
-            callbacks=[named],
+            callbacks=[_BookNames(EpochPrinter() if watcher is None else watcher)],
+            checkpoint=checkpoint,
         )
-        return named.history
+        return _renamed(history)
 
     def accuracy(self, data: tuple[ArrayLike, ArrayLike]) -> float:
         """Return the share of images that the network classifies as their labels say.
@@ -332,7 +337,6 @@ class _BookNames(Watcher):
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self.history: History = {}
 
     def before_training(self, trainer: Trainer) -> None:
         self._watcher.before_training(trainer)
@@ -341,11 +345,20 @@ class _BookNames(Watcher):
         return self._watcher.after_batch(epoch, batch, loss)
 
     def after_epoch(self, history: History) -> bool | None:
-        self.history |= {name: list(history[theirs]) for name, theirs in _HISTORY.items()}
-        return self._watcher.after_epoch(self.history)
+        return self._watcher.after_epoch(_renamed(history))
 
     def after_training(self, history: History) -> None:
-        self._watcher.after_training(self.history)
+        self._watcher.after_training(_renamed(history))
+
+    def state(self) -> dict[str, Any]:
+        return self._watcher.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._watcher.restore(state)
+
+
+def _renamed(history: History) -> History:
+    return {name: list(history[theirs]) for name, theirs in _HISTORY.items()}
 
 
 def _check_fit(layers: Sequence[Layer], mini_batch_size: int) -> None:

@@ -189,6 +189,28 @@ class TestTraining:
         for one, other in zip(runs[0].params, runs[1].params, strict=True):
             np.testing.assert_array_equal(one.get_value(), other.get_value())
 
+    def test_each_training_drops_other_units(self):
+        network = small(p_dropout=0.5)
+        start = [param.get_value() for param in network.params]
+        ends = []
+        for _ in range(2):
+            for param, value in zip(network.params, start, strict=True):
+                param.set_value(value)
+            network.SGD(examples(20), 1, 4, 0.1, examples(3), examples(3), watcher=Silent())
+            ends.append(network.params[0].get_value())
+        assert (ends[0] != ends[1]).any()
+
+    def test_it_goes_on_from_a_checkpoint(self, tmp_path):
+        settings = (4, 0.1, examples(3), examples(3))
+        whole, parts = small(p_dropout=0.5), [small(p_dropout=0.5) for _ in range(2)]
+        expected = whole.SGD(examples(20), 3, *settings, watcher=Silent())
+        parts[0].SGD(examples(20), 1, *settings, watcher=Silent(), checkpoint=tmp_path)
+        history = parts[1].SGD(examples(20), 3, *settings, watcher=Silent(), checkpoint=tmp_path)
+        assert history["epoch"] == expected["epoch"]
+        assert history["training_loss"] == expected["training_loss"]
+        for one, other in zip(whole.params, parts[1].params, strict=True):
+            np.testing.assert_array_equal(one.get_value(), other.get_value())
+
     @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
     def test_a_rate_that_is_too_large(self):
         with pytest.raises(DivergenceError, match=r"epoch \d+[\s\S]*1e\+300"):

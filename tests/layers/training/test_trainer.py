@@ -336,7 +336,14 @@ class TestResumption:
         with pytest.raises(CheckpointError, match=r"network\.arguments\.layers"):
             linear().fit(examples(20), 2, 6, checkpoint=tmp_path)
 
-    def test_an_interruption_waits_for_the_step(self, tmp_path):
+    @pytest.fixture
+    def interruptible(self):
+        """Ctrl-C interrupts, also in a process that was started in the background, where it is ignored."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    def test_an_interruption_waits_for_the_step(self, tmp_path, interruptible):
         class Interrupt(Watcher):
             def after_batch(self, epoch, batch, loss):
                 if (epoch, batch) == (1, 1):
