@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     kind = options.out.suffix.lower()
     if kind not in _KINDS:
         raise CommandError(f"argument --out: {options.out} does not end in one of {', '.join(_KINDS)}")
-    network = read_network(options.network)
+    network, _ = read_network(options.network)
     output = network.output(TensorType("float32", (None, *network.input_shape))("x"))
     if kind == ".png":
         content = draw(output)._repr_png_()[0]

@@ -15,8 +15,8 @@ HELP = "Python file with a variable `network`, FILE.py:NAME for one of another n
 _MODULE = "arignote_network_file"
 
 
-def read_network(text: str) -> Layer:
-    """Return the network of ``FILE.py``, ``FILE.py:NAME`` or a file that was saved; it is float32.
+def read_network(text: str) -> tuple[Layer, bool]:
+    """Return the network of ``FILE.py``, ``FILE.py:NAME`` or a file that was saved, as `read_saved` does.
 
     Raises
     ------
@@ -29,11 +29,11 @@ def read_network(text: str) -> Layer:
     if text.endswith(".py") or ".py:" in text:
         file, _, name = text.partition(".py:")
         return _of_python(Path(f"{file}.py" if name else text), name or "network")
-    return read_saved(Path(text))[0]
+    return read_saved(Path(text))
 
 
 def read_saved(path: Path) -> tuple[Layer, bool]:
-    """Return a network that was saved, and whether it is one of the book, which gives probabilities.
+    """Return a float32 network that was saved, and whether it is a `Network`, which gives probabilities.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_saved(path: Path) -> tuple[Layer, bool]:
         raise CommandError("; ".join(reasons)) from None
 
 
-def _of_python(path: Path, name: str) -> Layer:
+def _of_python(path: Path, name: str) -> tuple[Layer, bool]:
     from arignote.layers import Layer, Network
 
     if not path.is_file():
@@ -69,7 +69,7 @@ def _of_python(path: Path, name: str) -> Layer:
         )
     network = values[name]
     if isinstance(network, Network):
-        network = network.body
+        return network.body, True
     if not isinstance(network, Layer):
         raise CommandError(f"{path}: `{name}` is no layer: it is of type {type(network).__name__}")
     if not network.is_built:
@@ -77,7 +77,7 @@ def _of_python(path: Path, name: str) -> Layer:
             f"{path}: `{name}` has no shapes yet; write {name}.build(shape of one example), "
             "such as (1, 28, 28)"
         )
-    return _checked(network, f"{path}: `{name}`")
+    return _checked(network, f"{path}: `{name}`"), False
 
 
 def _checked(network: Layer, what: str) -> Layer:

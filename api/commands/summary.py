@@ -17,5 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    print(read_network(options.network).summary())
+    network, _ = read_network(options.network)
+    print(network.summary())
     return 0

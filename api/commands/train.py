@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("network", nargs="?", metavar="NET", help=f"{HELP}; without it, the book's network is trained")
     data = (
-        "`digits` or `clothes` of the package; folder with the files of MNIST or Fashion-MNIST, or, for NET, "
-        "with a folder of images for each class"
+        "`digits` of the package, or folder with the files of MNIST; for NET also `clothes`, or folder with "
+        "the files of Fashion-MNIST, or with a folder of images for each class"
     )
     option("--data", default="digits", help=data)
     count = number(int, lambda value: value >= 1, "a whole number of at least 1")
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     strength = number(float, lambda value: 0 <= value < inf, "a number of at least 0")
     penalty = "strength of the L2 penalty; 0.03 for the book's network, else 0"
     option("--regularisation", type=strength, help=penalty)
-    option("--loss", choices=LOSSES, help="for NET; cross_entropy, of logits, unless given")
+    loss = "for NET; cross_entropy, of scores, unless given, and that of probabilities for a `Network`"
+    option("--loss", choices=LOSSES, help=loss)
     option("--optimiser", choices=[*OPTIMISERS], help="for NET; sgd unless given")
     seed = number(int, lambda value: value >= 0, "a whole number of at least 0")
     option("--seed", default=0, type=seed, help="of the order of the examples, and of the book's weights")

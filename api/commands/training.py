@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,20 @@ def train_network(options: argparse.Namespace) -> int:
     from arignote.layers.data.datafiles import DatasetError
 
     set_threads(options.threads)
-    network = read_network(options.network)
+    network, gives_probabilities = read_network(options.network)
+    loss = options.loss or ("cross_entropy_of_probabilities" if gives_probabilities else "cross_entropy")
     try:
         data = _dataset(options.data, network.input_shape, options.seed)
     except DatasetError as error:
         raise CommandError(f"argument --data: {error}") from None
     if options.batch > len(data.training.images):
         raise CommandError(f"argument --batch: more than the {len(data.training.images)} training examples")
+    shape = data.training.images.shape[1:]
+    if shape not in (network.input_shape, (prod(network.input_shape),)):
+        raise CommandError(
+            f"{options.network}: takes examples of shape {network.input_shape}; those of {options.data} "
+            f"have shape {shape}"
+        )
     if network.output_shape != (len(data.classes),):
         raise CommandError(
             f"{options.network}: gives {network.output_shape} of an example; "
@@ -69,13 +77,13 @@ def train_network(options: argparse.Namespace) -> int:
     examples = {
         "classes": data.classes,
         "digits": data.training.images.ndim == 2,  # of 28 x 28 pixels, as MNIST shows them
-        "probabilities": options.loss == "cross_entropy_of_probabilities",
+        "probabilities": loss == "cross_entropy_of_probabilities",
     }
     parts = {"validation": data.validation, "test": data.test}
     try:
         trainer = Trainer(
             network,
-            getattr(losses, options.loss or "cross_entropy"),
+            getattr(losses, loss),
             _optimiser(options.optimiser or "sgd", options.rate),
             metrics=[accuracy],
             penalty=_Penalty(options.regularisation) if options.regularisation else None,
