@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 from arignote.layers.data.augmentation import Transform
 from arignote.layers.data.batches import Batches
+from arignote.layers.data.folders import ImageFolder
 from arignote.layers.description import described
 from arignote.layers.examples import checked_images, checked_labels
 from arignote.layers.layer import Layer, Training
@@ -248,8 +250,10 @@ class Trainer:
 
         Parameters
         ----------
-        data : pair of arrays, Batches, or what `Batches` take
-            The examples: (inputs, targets); or batches made elsewhere; or examples that are read from files.
+        data : pair of arrays, path, Batches, or what `Batches` take
+            The examples: (inputs, targets); or a folder of images, as `ImageFolder` reads it, made to have
+            the size of the network's input, grey or in colour as that has one channel or three; or batches
+            made elsewhere; or examples that are read from files.
         epochs : int
             How often to go through them.
         batch_size : int, optional
@@ -327,16 +331,39 @@ class Trainer:
                     (classes,) = self.network.output_shape
                     targets = checked_labels(targets, len(inputs), max(classes, 2), f"{name}: labels")
             data = inputs, targets
+        elif isinstance(data, str | PathLike):
+            data = self._folder(Path(data), argument)
         elif isinstance(data, list) or callable(data) or hasattr(data, "__next__"):
             batch_size = None
         return Batches(data, batch_size, **settings)
+
+    def _folder(self, folder: Path, argument: str) -> ImageFolder:
+        """Return the images of a folder, of the size that the network wants."""
+        if len(self._input_shape) != 3 or self._input_shape[0] not in (1, 3):
+            raise ShapeError(
+                f"argument `{argument}`: a folder of images",
+                expected="a network of images of shape (1, rows, columns) or (3, rows, columns)",
+                actual=f"{self._input_shape}",
+                origin=user_line(),
+            )
+        channels, rows, columns = self._input_shape
+        images = ImageFolder(folder, (rows, columns), "L" if channels == 1 else "RGB")
+        outputs = self.network.output_shape
+        if len(outputs) == 1 and len(images.classes) > max(outputs[0], 2):
+            raise ShapeError(
+                f"argument `{argument}`: the classes of a folder",
+                expected=f"at most {max(outputs[0], 2)}, the outputs of the network",
+                actual=f"{len(images.classes)} in {folder}",
+                origin=user_line(),
+            )
+        return images
 
     def evaluate(self, data: Any) -> dict[str, float]:
         """Return the mean loss of examples, without dropout and without the penalty, and the metrics.
 
         Parameters
         ----------
-        data : pair of arrays, Batches, or what `Batches` take
+        data : pair of arrays, path, Batches, or what `Batches` take
 
         Returns
         -------

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import log_softmax
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
@@ -23,6 +24,7 @@ from arignote.layers import (
     Dropout,
     Flatten,
     Flip,
+    ImageFolder,
     MaxPool2D,
     Sequential,
     Trainer,
@@ -32,6 +34,7 @@ from arignote.layers import (
     mean_squared_error,
     relu,
 )
+from arignote.layers.data.datafiles import DatasetError
 
 
 def examples(count, seed=0):
@@ -368,3 +371,34 @@ class TestResumption:
     def test_the_settings_are_json(self):
         trainer = deep()
         assert json.loads(json.dumps(trainer.settings)) == trainer.settings
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_a_folder_of_images_is_read_in_the_size_of_the_network(tmp_path, channels, mode):
+    shades = {"dark": (20, 30, 40), "light": (220, 230, 240)}
+    for name, shade in shades.items():
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("RGB", (9 + number, 7), shade).save(tmp_path / name / f"{number}.png")
+    images = ImageFolder(tmp_path, (6, 5), mode).load()
+    histories = []
+    for data in (tmp_path, str(tmp_path), images):
+        network = Sequential([Flatten(), Dense(2)], input_shape=(channels, 6, 5), rng=0)
+        trainer = Trainer(network, cross_entropy, SGD(0.1), metrics=[accuracy], mode="reference")
+        history = trainer.fit(data, 3, 3, validation=data)
+        histories.append({name: history[name] for name in ("training_loss", "validation_accuracy")})
+        assert trainer.evaluate(data)["loss"] == history["validation_loss"][-1]
+    assert histories[0] == histories[1] == histories[2]
+
+
+def test_folders_that_do_not_fit_the_network_are_refused(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / name / "1.png")
+    with pytest.raises(ShapeError, match="at most 3, the outputs of the network"):
+        linear().fit(tmp_path, 1, 2)
+    network = Sequential([Dense(3)], input_shape=(16,), rng=0)
+    with pytest.raises(ShapeError, match="a network of images"):
+        Trainer(network, cross_entropy, SGD(0.1)).fit(tmp_path, 1, 2)
+    with pytest.raises(DatasetError, match="no such folder"):
+        linear().fit(tmp_path / "elsewhere", 1, 2)
