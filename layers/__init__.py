@@ -97,6 +97,7 @@ from arignote.layers.pool import (
     MaxPool2D,
     MaxPool3D,
 )
+from arignote.layers.published import load_weights
 from arignote.layers.receptive import Field, Window
 from arignote.layers.recurrent import GRU, LSTM, RNN
 from arignote.layers.saving import load, load_network, save, save_network
@@ -253,6 +254,7 @@ __all__ = [
     "load_image_folder",
     "load_mnist",
     "load_network",
+    "load_weights",
     "max_norm",
     "mean_absolute_error",
     "mean_squared_error",

@@ -25,7 +25,7 @@ from arignote.layers.layer import Layer, Shape, Training, check_axes, checked_sh
 from arignote.layers.receptive import Field, Window
 
 
-class _Filters(Layer):
+class Filters(Layer):
     """What all convolutions have in common: filters over one, two or three axes."""
 
     dimensions: ClassVar[int]
@@ -130,7 +130,7 @@ class _Filters(Layer):
 
 
 @dataclass(eq=False)
-class _Convolution(_Filters):
+class _Convolution(Filters):
     """What convolutions of one, two and three dimensions have in common."""
 
     filters: int
@@ -228,7 +228,7 @@ class Conv3D(_Convolution):
 
 
 @dataclass(eq=False)
-class DepthwiseConv2D(_Filters):
+class DepthwiseConv2D(Filters):
     """A convolution of each channel by filters of its own.
 
     Parameters

@@ -35,27 +35,38 @@ def write_tensors(path: StrPath, arrays: Mapping[str, NDArray[Any]], entry: str,
             raise OSError(f"{path}: cannot be written: {error}") from error
 
 
-def read_tensors(path: StrPath, entry: str, what: str) -> tuple[dict[str, NDArray[Any]], Any]:
-    """Return the arrays, and the words under the name of an entry.
+def read_safetensors(path: StrPath) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays and the metadata of a safetensors file.
 
     The header is compared with the length of the file before memory for an array is taken.
 
     Raises
     ------
     NetworkFileError
-        If the file is missing, damaged, or holds something else.
+        If the file is missing or damaged.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if entry not in metadata:
-                raise NetworkFileError(f"{path}: holds no {what}: its metadata lack {entry!r}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            return arrays, file.metadata() or {}
     except (OSError, SafetensorError, MemoryError, TypeError, ValueError, AttributeError) as error:
         # Of a dtype that NumPy lacks, the reader only says that an attribute is missing.
         raise NetworkFileError(f"{path}: cannot be read as a safetensors file: {error}") from error
+
+
+def read_tensors(path: StrPath, entry: str, what: str) -> tuple[dict[str, NDArray[Any]], Any]:
+    """Return the arrays, and the words under the name of an entry.
+
+    Raises
+    ------
+    NetworkFileError
+        If the file is missing, damaged, or holds something else.
+    """
+    arrays, metadata = read_safetensors(path)
+    if entry not in metadata:
+        raise NetworkFileError(f"{path}: holds no {what}: its metadata lack {entry!r}")
     try:
         return arrays, json.loads(metadata[entry])
     except (ValueError, RecursionError) as error:
