@@ -1,4 +1,4 @@
-"""Pictures of training: the learning curve and the filters of a convolution, as PNG files."""
+"""Pictures of training: learning curve, filters of a convolution, confusion of classes, as PNG files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ def draw_learning_curve(history: Mapping[str, Sequence[float]], path: StrPath) -
     history : mapping of str to sequence of float
         One number an epoch under each of ``"epoch"``, ``"training_loss"`` (the mean cost of an example),
         ``"validation_accuracy"`` (the share of examples classified right, 0 to 1) and, if it was measured,
-        ``"training_accuracy"`` (likewise). Numbers that are not finite leave a gap.
+        ``"training_accuracy"`` (likewise) and ``"validation_loss"``: such as `Trainer.fit` returns. Numbers
+        that are not finite leave a gap.
     path : path
         The PNG file to write. A file that is there is replaced when the picture is complete.
 
@@ -49,9 +50,8 @@ def draw_learning_curve(history: Mapping[str, Sequence[float]], path: StrPath) -
     from matplotlib.ticker import MaxNLocator
 
     needed = ("epoch", "training_loss", "validation_accuracy")
-    columns = {
-        name: np.asarray(history[name], float) for name in (*needed, "training_accuracy") if name in history
-    }
+    drawn = (*needed, "training_accuracy", "validation_loss")
+    columns = {name: np.asarray(history[name], float) for name in drawn if name in history}
     lengths = {name: len(column) for name, column in columns.items()}
     if not set(needed) <= lengths.keys() or len(set(lengths.values())) > 1 or lengths["epoch"] == 0:
         raise ValueError(f"history needs {', '.join(needed)}, of one length and not empty; it has {lengths}")
@@ -60,6 +60,8 @@ def draw_learning_curve(history: Mapping[str, Sequence[float]], path: StrPath) -
     above, below = figure.subplots(2, 1, sharex=True)
     epoch = columns["epoch"]
     above.plot(epoch, columns["training_loss"], ".-", color=_TRAINING, label="training")
+    if "validation_loss" in columns:
+        above.plot(epoch, columns["validation_loss"], ".-", color=_VALIDATION, label="validation")
     above.set_ylabel("loss (mean cost of an example)")
     if "training_accuracy" in columns:
         below.plot(epoch, 100 * columns["training_accuracy"], ".-", color=_TRAINING, label="training")
@@ -151,6 +153,74 @@ def draw_filters(filters: ArrayLike, path: StrPath) -> None:
     else:
         axes.set_title(f"weights of channel 0 of {channels}" if channels > 1 else "weights", fontsize=11)
         figure.colorbar(ScalarMappable(Normalize(-limit, limit), diverging), ax=axes, label="weight")
+    _write(figure, path)
+
+
+def draw_confusion_matrix(matrix: ArrayLike, path: StrPath, classes: Sequence[str] | None = None) -> None:
+    """Draw how often each class was taken for each other.
+
+    The colour is the share of the examples of a class, so that classes of few examples are seen as well; the
+    numbers, written for up to 20 classes, are counts.
+
+    Parameters
+    ----------
+    matrix : array_like of int, shape (classes, classes)
+        See `arignote.layers.confusion_matrix`: a row for each class, a column for what it was taken for.
+    path : path
+        The PNG file to write. A file that is there is replaced when the picture is complete.
+    classes : sequence of str, optional
+        Their names; by default their numbers.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, is empty, or holds a number below 0, or there are more or fewer names.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "confusion.png"
+    >>> draw_confusion_matrix([[8, 2], [1, 9]], path, ["cat", "dog"])
+    >>> path.exists()
+    True
+    """
+    from matplotlib.figure import Figure
+
+    counts = np.asarray(matrix)
+    square = counts.ndim == 2 and counts.shape[0] == counts.shape[1] and counts.size > 0
+    if not square or counts.dtype.kind not in "iu" or counts.min() < 0:
+        raise ValueError(
+            "matrix must be an array (classes, classes) of integers of at least 0, and not empty; it is of "
+            f"shape {counts.shape} and dtype {counts.dtype}"
+        )
+    names = [str(number) for number in range(len(counts))] if classes is None else list(classes)
+    if len(names) != len(counts):
+        raise ValueError(
+            f"classes must be {len(counts)} names, one for each row of the matrix; {len(names)} came"
+        )
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    side = min(max(0.55 * len(counts), 3), 12)
+    figure = Figure(figsize=(side + 2.5, side + 1.2), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    places = range(0, len(counts), -(-len(counts) // 50))  # of more classes, some are named
+    axes.set_xticks(
+        places, [names[place] for place in places], rotation=90 if max(map(len, names)) > 3 else 0
+    )
+    axes.set_yticks(places, [names[place] for place in places])
+    if len(counts) <= 20:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "0.25"
+            if count:
+                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("class")
+    axes.tick_params(length=0)
+    figure.colorbar(shown, ax=axes, label="share of the class")
     _write(figure, path)
 
 

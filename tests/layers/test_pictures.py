@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arignote.layers.pictures import draw_filters, draw_learning_curve
+from arignote.layers.pictures import draw_confusion_matrix, draw_filters, draw_learning_curve
 
 HISTORY = {
     "epoch": [1, 2, 3],
@@ -42,8 +42,16 @@ class TestLearningCurve:
             HISTORY | {"training_loss": [0.9, np.nan, np.inf]},
             HISTORY | {"validation_accuracy": [np.nan] * 3},
             HISTORY | {"another": [1]},
+            HISTORY | {"validation_loss": [0.8, 0.5, 0.6]},
         ],
-        ids=["no training accuracy", "one epoch", "diverged", "never validated", "more lists"],
+        ids=[
+            "no training accuracy",
+            "one epoch",
+            "diverged",
+            "never validated",
+            "more lists",
+            "validation loss",
+        ],
     )
     def test_odd_histories(self, tmp_path, history):
         draw_learning_curve(history, tmp_path / "curve.png")
@@ -96,6 +104,35 @@ class TestFilters:
     def test_other_arrays_are_refused(self, tmp_path, filters):
         with pytest.raises(ValueError, match="filters must be"):
             draw_filters(filters, tmp_path / "filters.png")
+        assert not list(tmp_path.iterdir())
+
+
+class TestConfusionMatrix:
+    def test_colours_are_shares_of_the_class(self, tmp_path):
+        draw_confusion_matrix([[6, 2], [0, 800]], tmp_path / "confusion.png", ["cat", "dog"])
+        picture = colours(tmp_path / "confusion.png")
+        from matplotlib import colormaps
+
+        assert all(has_colour(picture, colormaps["Blues"](share)[:3]) for share in (0.0, 0.25, 0.75, 1.0))
+
+    @pytest.mark.parametrize("classes", [1, 20, 130])
+    def test_sizes(self, tmp_path, classes):
+        draw_confusion_matrix(np.zeros((classes, classes), int), tmp_path / "confusion.png")
+        assert colours(tmp_path / "confusion.png").std() > 0
+
+    @pytest.mark.parametrize(
+        ("matrix", "classes", "message"),
+        [
+            (np.ones((2, 3), int), None, "matrix must be"),
+            (np.ones((0, 0), int), None, "matrix must be"),
+            (np.ones((2, 2)), None, "matrix must be"),
+            ([[1, -1], [0, 1]], None, "matrix must be"),
+            ([[1, 0], [0, 1]], ["cat"], "classes must be 2 names"),
+        ],
+    )
+    def test_others_are_refused(self, tmp_path, matrix, classes, message):
+        with pytest.raises(ValueError, match=message):
+            draw_confusion_matrix(matrix, tmp_path / "confusion.png", classes)
         assert not list(tmp_path.iterdir())
 
 
