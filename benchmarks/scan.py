@@ -1,6 +1,6 @@
 """Recurrences of a thousand steps: arignote and JAX's `lax.scan`, side by side in one process.
 
-    python benchmarks/scan.py [--steps N] [--rounds N]
+    python benchmarks/scan.py [--steps N] [--seconds N]
 
 All run on one thread, from the same weights over the same sequence; runs alternate, and the table gives
 medians. Ratios are a peer's time to ours (above 1: arignote is faster). The first peer is the loop that a
@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from side_by_side import alternate
 
 import arignote
 from arignote import tensor as T
@@ -123,17 +123,6 @@ def theirs(recurrence: Recurrence, arrays: Arrays) -> list[Callable[[], Arrays]]
     ]
 
 
-def alternate(runs: Sequence[Callable[[], Arrays]], rounds: int) -> list[float]:
-    """Return the median seconds of each run, measured in turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for _ in range(rounds):
-        for run, measured in zip(runs, times, strict=True):
-            start = time.perf_counter()
-            run()
-            measured.append(time.perf_counter() - start)
-    return [statistics.median(measured) for measured in times]
-
-
 def difference(one: Arrays, other: Arrays) -> float:
     """Return the largest difference of two results, relative to their largest element."""
     return max(
@@ -148,12 +137,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of turns, for each side of a row")
     arguments = parser.parse_args()
     set_num_threads(1)
     if jax is None:
         print("JAX is not installed: only arignote is measured.\n")
-    print(f"float32, 1 thread, {arguments.steps} steps, medians of {arguments.rounds} rounds in turns\n")
+    print(f"float32, 1 thread, {arguments.steps} steps, medians of turns\n")
     print("| recurrence | | ours ms | calls from Python ms | ratio | JAX ms | ratio | largest difference |")
     print("|---|---|---|---|---|---|---|---|")
     for recurrence in RECURRENCES:
@@ -162,7 +151,8 @@ def main() -> None:
         peers = theirs(recurrence, arrays) if jax is not None else []
         errors = [difference(loop(), repeated())]
         errors += [difference(run(), peer()) for run, peer in zip((loop, gradient), peers, strict=False)]
-        times = [1e3 * seconds for seconds in alternate([loop, gradient, repeated, *peers], arguments.rounds)]
+        turns = alternate([loop, gradient, repeated, *peers], arguments.seconds, statistic=statistics.median)
+        times = [1e3 * seconds for seconds in turns]
         for place, name in enumerate(("forward", "gradient")):
             mine = times[place]
             python = f"{times[2]:.2f} | {times[2] / mine:.0f}" if place == 0 else "- | -"

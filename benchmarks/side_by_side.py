@@ -27,11 +27,15 @@ def use_cores(count: int) -> None:
         os.execv(sys.executable, sys.orig_argv)
 
 
-def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.15, threads: int = 1) -> list[float]:
-    """Return the least seconds of a call of each; they take turns.
+def alternate(
+    runs: Sequence[Callable[[], Any]],
+    seconds: float = 0.15,
+    threads: int = 1,
+    statistic: Callable[[list[float]], float] = min,
+) -> list[float]:
+    """Return the seconds of a call of each; they take turns.
 
-    Each turn begins with a call that is not measured: it finds the caches as the one before left them. The
-    least counts because whatever else the machine does only adds, and to some turns more than to others.
+    Each turn begins with a call that is not measured: it finds the caches as the one before left them.
 
     Parameters
     ----------
@@ -41,6 +45,9 @@ def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.15, threads:
         For each of them, about; at least five turns are taken.
     threads : int
         On more than one, there is a pause between two turns.
+    statistic : callable
+        What of all turns counts. By default the least, because whatever else the machine does only adds, and
+        to some turns more than to others.
     """
     calls = []
     for run in runs:
@@ -59,7 +66,7 @@ def alternate(runs: Sequence[Callable[[], Any]], seconds: float = 0.15, threads:
             for _ in range(count):
                 run()
             times.append((time.perf_counter() - start) / count)
-    return [min(times) for times in measured]
+    return [statistic(times) for times in measured]
 
 
 def line(cells: Iterable[object]) -> str:

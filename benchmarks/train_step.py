@@ -1,6 +1,6 @@
 """One train step of small networks: arignote and PyTorch (eager), side by side in one process.
 
-    python benchmarks/train_step.py [--threads N] [--rounds N] [--dtype float64]
+    python benchmarks/train_step.py [--threads N] [--seconds N] [--dtype float64]
 
 Both start from the same weights and take the same batches. Runs alternate; the table gives medians and the
 ratio of the peer's time to ours (above 1: arignote is faster). The losses of the first steps are compared
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from nets import LARGER, NETS, Net
+from side_by_side import alternate
 
 import arignote
 from arignote import tensor as T
@@ -143,25 +144,13 @@ def digits(size: int, count: int, dtype: str) -> list[tuple[np.ndarray, np.ndarr
     return [(images[each].astype(dtype), labels[each]) for each in rows]
 
 
-def alternate(steps: Sequence[Step], batch: tuple[np.ndarray, ...], rounds: int) -> list[float]:
-    """Return the median seconds of each step, measured in turns."""
-    times: list[list[float]] = [[] for _ in steps]
-    for _ in range(rounds):
-        for step, measured in zip(steps, times, strict=True):
-            start = time.perf_counter()
-            for _ in range(3):
-                step(*batch)
-            measured.append((time.perf_counter() - start) / 3)
-    return [statistics.median(measured) for measured in times]
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of turns, for each side of a row")
     parser.add_argument("--inference", action="store_true", help="measure the way to the logits alone")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     arguments = parser.parse_args()
@@ -170,9 +159,7 @@ def main() -> None:
         print("PyTorch is not installed: only arignote is measured.\n")
     else:
         torch.set_num_threads(arguments.threads)
-    print(
-        f"{arguments.dtype}, {arguments.threads} thread(s), medians of {arguments.rounds} rounds in turns\n"
-    )
+    print(f"{arguments.dtype}, {arguments.threads} thread(s), medians of turns\n")
     print("| net | batch | arignote ms | PyTorch eager ms | ratio | largest difference of 5 losses |")
     print("|---|---|---|---|---|---|")
     for net in NETS + LARGER:
@@ -191,7 +178,9 @@ def main() -> None:
             if len(steps) > 1 and not net.dropout:
                 results = np.array([[np.mean(step(*batch)) for step in steps] for batch in batches])
                 difference = f"{np.max(np.abs(results[:, 0] / results[:, 1] - 1)):.1e}"
-            medians = [seconds * 1e3 for seconds in alternate(steps, batches[0], arguments.rounds)]
+            runs = [partial(step, *batches[0]) for step in steps]
+            medians = alternate(runs, arguments.seconds, arguments.threads, statistics.median)
+            medians = [seconds * 1e3 for seconds in medians]
             theirs_ms = f"{medians[1]:.3f} | {medians[1] / medians[0]:.2f}" if len(medians) > 1 else "- | -"
             print(f"| {net.name} | {size} | {medians[0]:.3f} | {theirs_ms} | {difference} |", flush=True)
 

@@ -66,6 +66,17 @@ class Composite(Layer):
             first.setdefault(id(step.layer), step)
         return {step.name: step.layer for step in first.values()}
 
+    @property
+    def takes_whole_numbers(self) -> tuple[bool, ...]:
+        """Whether a step that is given the input takes whole numbers."""
+        whole = {
+            source
+            for step in self.steps
+            for source, takes in zip(step.sources, step.layer.takes_whole_numbers, strict=True)
+            if takes
+        }
+        return tuple(place in whole for place in range(len(self.input_shapes)))
+
     def infer(self, *shapes: Shape) -> Shape:
         """Return the shape of what the last step gives."""
         return self.follow(shapes, lambda step, *given: inferred(step.name, step.layer, *given))

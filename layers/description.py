@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,9 @@ def _described(value: Any, numbers: dict[int, int]) -> Any:
             each.name: _described(getattr(value, each.name), numbers) for each in fields(value) if each.init
         }
         return {"kind": type(value).__name__, "arguments": arguments}
+    if isinstance(value, partial):
+        given = [_described(each, numbers) for each in (value.func, value.args, value.keywords)]
+        return {"partial": given}
     if callable(value):
         named = getattr(value, "__qualname__", None)
         return {"function": _NAMES.get(value) or f"{value.__module__}.{named or type(value).__qualname__}"}

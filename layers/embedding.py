@@ -55,6 +55,11 @@ class Embedding(Layer):
         """Return the shape of the input, with the units behind it."""
         return (*shapes[0], self.units)
 
+    @property
+    def takes_whole_numbers(self) -> tuple[bool, ...]:
+        """Yes."""
+        return (True,)
+
     def create(self, rng: np.random.Generator) -> None:
         """Make `w`."""
         shape = (self.vocabulary, self.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -10,6 +11,15 @@ from numpy.typing import NDArray
 
 from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.origin import user_line
+
+#: Examples of one call when there may be any number: enough to fill the machine, few enough for caches.
+CHUNK = 100
+
+
+def in_chunks(call: Callable[..., NDArray[Any]], *examples: NDArray[Any]) -> NDArray[Any]:
+    """Return what a function gives for examples, of which it is given so many at a time; also for none."""
+    starts = range(0, max(len(examples[0]), 1), CHUNK)
+    return np.concatenate([call(*(each[start : start + CHUNK] for each in examples)) for start in starts])
 
 
 def checked_images(
@@ -23,7 +33,7 @@ def checked_images(
     shape : tuple of int
         The shape of one image.
     dtype : str
-        The floating dtype of the result.
+        Of the result: floating, or an integer dtype for whole numbers.
     argument : str
         What the user calls them, for errors.
 
@@ -35,7 +45,7 @@ def checked_images(
     Raises
     ------
     DTypeError
-        If they are no numbers.
+        If they are no numbers, or no whole ones where those are wanted.
     ShapeError
         If they are of another size.
     InputError
@@ -47,6 +57,7 @@ def checked_images(
         raise DTypeError(
             argument, expected="an array of numbers", actual=f"dtype {array.dtype}", origin=user_line()
         )
+    check_whole_dtype(array, dtype, argument)
     if array.ndim < 1 or array.shape[1:] not in ((pixels,), shape):
         of_images = f": the network takes images of {'*'.join(map(str, shape))}" if len(shape) > 1 else ""
         raise ShapeError(
@@ -65,6 +76,18 @@ def checked_images(
             origin=user_line(),
         )
     return rows
+
+
+def check_whole_dtype(array: NDArray[Any], dtype: str, argument: str) -> None:
+    """Refuse floats where whole numbers are wanted: they would lose their fractions silently."""
+    if np.dtype(dtype).kind == "i" and array.dtype.kind not in "biu":
+        raise DTypeError(
+            argument,
+            expected="whole numbers, of an integer dtype",
+            actual=f"dtype {array.dtype}",
+            fix="convert whole numbers with .astype('int64')",
+            origin=user_line(),
+        )
 
 
 def checked_labels(labels: Any, count: int, classes: int, argument: str = "labels") -> NDArray[np.int32]:

@@ -20,7 +20,7 @@ from arignote.engine.ops.shape import extents
 from arignote.engine.origin import user_line
 from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
-from arignote.layers.examples import checked_images
+from arignote.layers.examples import checked_images, in_chunks
 from arignote.layers.initialisers import Fans, Initialiser
 from arignote.layers.receptive import Field, Window, largest
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-#: Examples of one call when any number is to be predicted: enough to fill the machine, few enough for caches.
-_CHUNK = 100
 Rng = np.random.Generator | int | None
 
 #: The numbers of layers that are given no `rng`: each such layer takes the next stream of this series. So no
@@ -243,17 +241,15 @@ class Layer(ABC):
                 origin=user_line(),
             )
         arrays = [
-            checked_images(each, shape, config.floatX, "argument `examples`").reshape(-1, *shape)
-            for each, shape in zip(examples, self.input_shapes, strict=True)
+            checked_images(each, shape, dtype, "argument `examples`").reshape(-1, *shape)
+            for each, shape, dtype in zip(examples, self.input_shapes, self.input_dtypes, strict=True)
         ]
-        starts = range(0, max(len(arrays[0]), 1), _CHUNK)
-        return np.concatenate(
-            [self._predictor(*(array[start : start + _CHUNK] for array in arrays)) for start in starts]
-        )
+        return in_chunks(self._predictor, *arrays)
 
     @cached_property
     def _predictor(self) -> Function:
-        inputs = [TensorType(config.floatX, (None, *shape))() for shape in self.input_shapes]
+        kinds = zip(self.input_dtypes, self.input_shapes, strict=True)
+        inputs = [TensorType(dtype, (None, *shape))() for dtype, shape in kinds]
         return function(inputs, self.output(*inputs), name="prediction")
 
     @property
@@ -278,6 +274,21 @@ class Layer(ABC):
         self.check_built()
         (shape,) = self.input_shapes
         return shape
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the parameters; `config.floatX` where there are none."""
+        return next((each.variable.dtype for each in self.parameters.values()), config.floatX)
+
+    @property
+    def takes_whole_numbers(self) -> tuple[bool, ...]:
+        """Whether each input is of whole numbers, as that of an `Embedding` is."""
+        return (False,) * len(self.input_shapes)
+
+    @property
+    def input_dtypes(self) -> tuple[str, ...]:
+        """The dtype of each input."""
+        return tuple("int64" if whole else self.dtype for whole in self.takes_whole_numbers)
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -7,24 +7,26 @@ chapter 6, 2015.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from arignote.compile import Function, function
-from arignote.engine.errors import DTypeError, InputError, ShapeError
+from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable
 from arignote.engine.ops import RandomStreams, cast, mean
 from arignote.engine.origin import user_line
+from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
+from arignote.layers.arguments import check_number, check_whole
 from arignote.layers.book import SoftmaxLayer
 from arignote.layers.containers import Sequential
 from arignote.layers.data.datafiles import StrPath
-from arignote.layers.examples import checked_images, checked_labels
+from arignote.layers.examples import checked_images, checked_labels, in_chunks
 from arignote.layers.layer import Layer, Training
 from arignote.layers.losses import cross_entropy_of_probabilities
 from arignote.layers.metrics import accuracy
@@ -32,9 +34,6 @@ from arignote.layers.optimisers import SGD
 from arignote.layers.penalties import l2
 from arignote.layers.training.trainer import Trainer
 from arignote.layers.watching import EpochPrinter, History, Watcher
-
-#: Images of one call when any number is to be classified: enough to fill the machine, few enough for caches.
-_CHUNK = 100
 
 
 class Network:
@@ -93,7 +92,7 @@ class Network:
         self.layers = list(layers)
         self.mini_batch_size = mini_batch_size
         self._mode, self._seed, self._trainings = mode, seed, 0
-        _check_at_least_one("Network: argument `mini_batch_size`", mini_batch_size)
+        check_whole("Network: argument `mini_batch_size`", mini_batch_size, 1)
         _check_fit(self.layers, mini_batch_size)
         self.body = Sequential(self.layers, self._input_shape)
         self.params = self.body.params
@@ -130,10 +129,7 @@ class Network:
         scalar
             ``cost + 0.5 * lmbda * (sum of all squared weights) / batches``.
         """
-        return self.cost if lmbda == 0 else self.cost + self._penalty(lmbda, batches)
-
-    def _penalty(self, lmbda: float, batches: int) -> Variable:
-        return cast(0.5 * lmbda / batches, self._dtype) * l2(self.body.weights)
+        return self.cost if lmbda == 0 else self.cost + _decay(self.body.weights, 0.5 * lmbda / batches)
 
     def SGD(  # noqa: N802 - the name in the book
         self,
@@ -184,9 +180,9 @@ class Network:
         DivergenceError
             If the cost becomes infinite or not a number.
         """
-        _check_at_least_one("SGD: argument `epochs`", epochs)
-        _check_finite("SGD: argument `eta`", eta)
-        _check_finite("SGD: argument `lmbda`", lmbda)
+        check_whole("SGD: argument `epochs`", epochs, 1)
+        check_number("SGD: argument `eta`", eta, at_least=0)
+        check_number("SGD: argument `lmbda`", lmbda, at_least=0)
         if mini_batch_size != self.mini_batch_size:
             raise ShapeError(
                 "SGD: argument `mini_batch_size`",
@@ -212,7 +208,7 @@ class Network:
             cross_entropy_of_probabilities,
             SGD(eta),
             metrics=[accuracy],
-            penalty=None if lmbda == 0 else lambda weights: self._penalty(lmbda, batches),
+            penalty=None if lmbda == 0 else partial(_decay, strength=0.5 * lmbda / batches),
             seed=self._seed + self._trainings,  # each training drops other units
             mode=self._mode,
         )
@@ -299,11 +295,7 @@ class Network:
         return function([images], self.body.output(images), mode=self._mode, name="prediction")
 
     def _probabilities(self, images: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        probabilities = np.empty((len(images), self._classes), self._dtype)
-        for start in range(0, len(images), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            probabilities[chunk] = self._classify(images[chunk])
-        return probabilities
+        return in_chunks(self._classify, images)
 
     def _checked(
         self, data: tuple[ArrayLike, ArrayLike], argument: str
@@ -319,6 +311,10 @@ class Network:
             ) from None
         rows = checked_images(images, self._input_shape, self._dtype, f"argument `{argument}`: images")
         return rows, checked_labels(labels, len(rows), self._classes, f"argument `{argument}`: labels")
+
+
+def _decay(weights: Sequence[SharedVariable], strength: float) -> Variable:
+    return cast(strength, weights[0].dtype) * l2(weights)
 
 
 #: The columns of the book's history, and what the trainer calls them.
@@ -401,15 +397,3 @@ def _named(layers: Sequence[Layer], place: int) -> str:
 
 def _product(shape: tuple[int, ...]) -> str:
     return " = ".join([str(prod(shape)), *(["*".join(map(str, shape))] if len(shape) > 1 else [])])
-
-
-def _check_at_least_one(argument: str, value: Any) -> None:
-    if not isinstance(value, int | np.integer) or value < 1:
-        expected = "a whole number of at least 1"
-        raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())
-
-
-def _check_finite(argument: str, value: float) -> None:
-    if not isfinite(value) or value < 0:
-        expected = "a finite number of at least 0"
-        raise InputError(argument, expected=expected, actual=repr(value), origin=user_line())

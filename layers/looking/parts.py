@@ -18,8 +18,7 @@ from arignote.layers.layer import Layer
 
 def image_variable(network: Layer) -> Variable:
     """Return a variable for any number of images that the network takes."""
-    dtype = network.params[0].dtype if network.params else "float32"
-    return TensorType(dtype, (None, *network.input_shape))("images")
+    return TensorType(network.dtype, (None, *network.input_shape))("images")
 
 
 def part(outputs: Mapping[str, Variable], name: str, argument: str = "layer") -> Variable:
@@ -53,7 +52,7 @@ def images_for(network: Layer, images: ArrayLike) -> NDArray[Any]:
             fix=f".reshape(-1, {', '.join(map(str, shape))})",
             origin=user_line(),
         )
-    return (array[np.newaxis] if single else array).astype(image_variable(network).dtype)
+    return (array[np.newaxis] if single else array).astype(network.dtype)
 
 
 def total_score(outputs: Variable, classes: Variable) -> Variable:

@@ -23,7 +23,7 @@ from arignote.layers.data.augmentation import Transform
 from arignote.layers.data.batches import Batches
 from arignote.layers.data.folders import ImageFolder
 from arignote.layers.description import described
-from arignote.layers.examples import checked_images, checked_labels
+from arignote.layers.examples import CHUNK, check_whole_dtype, checked_images, checked_labels
 from arignote.layers.layer import Layer, Training
 from arignote.layers.losses import Loss
 from arignote.layers.optimisers import Optimiser
@@ -38,9 +38,6 @@ Metric = Callable[[NDArray[Any], NDArray[Any]], float]
 Penalty = Callable[[Sequence[SharedVariable]], Variable]
 #: From gradients to those that the optimiser is given.
 Clip = Callable[[Sequence[Variable]], Sequence[Variable]]
-
-#: Examples of one call of an evaluation: enough to fill the machine, few enough for caches.
-_CHUNK = 100
 
 
 class Trainer:
@@ -132,7 +129,8 @@ class Trainer:
                 origin=user_line(),
             )
         self._dtype = params[0].dtype
-        self.x = TensorType(self._dtype, (None, *self._input_shape))("x")
+        (self._input_dtype,) = network.input_dtypes
+        self.x = TensorType(self._input_dtype, (None, *self._input_shape))("x")
         self.y = (target or TensorType("int32", (None,)))("y")
         self._weights = TensorType(self._dtype, (None,))("weights")
         self._class_weights = None if class_weights is None else np.asarray(class_weights, self._dtype)
@@ -228,7 +226,10 @@ class Trainer:
                     origin=user_line(),
                 )
             inputs = inputs.reshape(len(inputs), *self._input_shape)
-        return inputs if inputs.dtype == self._dtype else inputs.astype(self._dtype)
+        if inputs.dtype == self._input_dtype:
+            return inputs
+        check_whole_dtype(inputs, self._input_dtype, "the inputs of a batch")
+        return inputs.astype(self._input_dtype)
 
     def fit(
         self,
@@ -325,7 +326,7 @@ class Trainer:
             inputs, targets = data
             if not isinstance(inputs, np.memmap):  # what is mapped may be larger than memory: batch by batch
                 name = f"argument `{argument}`"
-                inputs = checked_images(inputs, self._input_shape, self._dtype, f"{name}: inputs")
+                inputs = checked_images(inputs, self._input_shape, self._input_dtype, f"{name}: inputs")
                 inputs = inputs.reshape(len(inputs), *self._input_shape)
                 if self.y.type == TensorType("int32", (None,)) and len(self.network.output_shape) == 1:
                     (classes,) = self.network.output_shape
@@ -381,7 +382,7 @@ class Trainer:
         """Return examples to evaluate; None for arrays of none."""
         if isinstance(data, tuple) and len(data) == 2 and len(data[1]) == 0:
             return None
-        return self._batches(data, argument, _CHUNK, shuffle=False)
+        return self._batches(data, argument, CHUNK, shuffle=False)
 
     def measure(self, batches: Batches | None) -> dict[str, float]:
         """Return what `evaluate` does; NaN everywhere for None."""

@@ -6,7 +6,7 @@ import pytest
 from arignote import function
 from arignote.engine.errors import DTypeError, GraphError, ShapeError
 from arignote.engine.types import TensorType
-from arignote.layers import Embedding
+from arignote.layers import SGD, Dense, Embedding, Sequential, Trainer, accuracy, cross_entropy
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8"])
@@ -44,3 +44,35 @@ def test_floats_are_refused():
 def test_sizes_that_are_none(arguments):
     with pytest.raises(ShapeError, match="Embedding: argument"):
         Embedding(*arguments)
+
+
+class TestNetworks:
+    """Networks of words: the inputs of a network with an embedding at its beginning are whole numbers."""
+
+    def network(self):
+        return Sequential([Embedding(5, 4), Dense(2)], input_shape=(3,), rng=0)
+
+    def test_it_learns_which_word_is_there(self):
+        words = np.random.default_rng(0).integers(0, 5, (200, 3))
+        labels = (words == 4).any(axis=1).astype(np.int32)
+        trainer = Trainer(self.network(), cross_entropy, SGD(0.5), metrics=[accuracy])
+        history = trainer.fit((words, labels), epochs=20, batch_size=20, validation=(words, labels))
+        assert history["validation_accuracy"][-1] > 0.97
+
+    def test_predictions_are_of_the_rows(self):
+        network = self.network()
+        words = np.array([[0, 4, 2], [1, 1, 3]])
+        rows = network[0].w.get_value()[words].reshape(2, 12)
+        expected = rows @ network[1].w.get_value() + network[1].b.get_value()
+        np.testing.assert_allclose(network.predict(words), expected, rtol=1e-12)
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda network, words: network.predict(words),
+            lambda network, words: Trainer(network, cross_entropy, SGD(0.1)).step(words, [1]),
+        ],
+    )
+    def test_fractions_are_refused(self, use):
+        with pytest.raises(DTypeError, match="whole numbers"):
+            use(self.network(), np.array([[0.0, 4.5, 2.0]]))

@@ -11,6 +11,7 @@ from arignote.engine.errors import DTypeError, InputError, ShapeError
 from arignote.engine.grad import grad
 from arignote.layers import (
     SGD,
+    CheckpointError,
     ConvPoolLayer,
     DivergenceError,
     FullyConnectedLayer,
@@ -210,6 +211,12 @@ class TestTraining:
         assert history["training_loss"] == expected["training_loss"]
         for one, other in zip(whole.params, parts[1].params, strict=True):
             np.testing.assert_array_equal(one.get_value(), other.get_value())
+
+    def test_a_checkpoint_of_another_penalty(self, tmp_path):
+        settings = (1, 4, 0.1, examples(3), examples(3))
+        small().SGD(examples(20), *settings, lmbda=0.1, watcher=Silent(), checkpoint=tmp_path)
+        with pytest.raises(CheckpointError, match="penalty"):
+            small().SGD(examples(20), *settings, lmbda=0.2, watcher=Silent(), checkpoint=tmp_path)
 
     @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
     def test_a_rate_that_is_too_large(self):
