@@ -9,13 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from random_windows import Convolution, Pool
+
+from arignote import function, grad
+from arignote import tensor as T
 
 torch = pytest.importorskip("torch", reason="PyTorch is what is compared with")
-
-from random_windows import Convolution, Pool  # noqa: E402
-
-from arignote import function, grad  # noqa: E402
-from arignote import tensor as T  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
