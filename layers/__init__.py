@@ -84,7 +84,7 @@ from arignote.layers.optimisers import (
     Optimiser,
     RMSprop,
 )
-from arignote.layers.penalties import l1, l2
+from arignote.layers.penalties import WeightPenalty, l1, l2
 from arignote.layers.pool import (
     AdaptiveAveragePool2D,
     AdaptiveMaxPool2D,
@@ -221,6 +221,7 @@ __all__ = [
     "Uniform",
     "WarmUp",
     "Watcher",
+    "WeightPenalty",
     "Window",
     "ZCAWhitening",
     "accuracy",

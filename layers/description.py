@@ -29,6 +29,8 @@ def described(value: Any) -> Any:
     >>> from arignote.layers import Dropout
     >>> described(Dropout(0.25))
     {'layer': 'Dropout', 'arguments': {'p': 0.25, 'inverted': True}}
+    >>> described(partial(round, ndigits=2))
+    {'partial': [{'function': 'builtins.round'}, [], {'pairs': [['ndigits', 2]]}]}
     """
     return _described(value, {})
 

@@ -7,7 +7,7 @@ chapter 6, 2015.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from arignote.compile import Function, function
 from arignote.engine.errors import DTypeError, ShapeError
 from arignote.engine.graph import Variable
-from arignote.engine.ops import RandomStreams, cast, mean
+from arignote.engine.ops import RandomStreams, mean
 from arignote.engine.origin import user_line
-from arignote.engine.shared import SharedVariable
 from arignote.engine.types import TensorType
 from arignote.layers.arguments import check_number, check_whole
 from arignote.layers.book import SoftmaxLayer
@@ -31,7 +30,7 @@ from arignote.layers.layer import Layer, Training
 from arignote.layers.losses import cross_entropy_of_probabilities
 from arignote.layers.metrics import accuracy
 from arignote.layers.optimisers import SGD
-from arignote.layers.penalties import l2
+from arignote.layers.penalties import WeightPenalty
 from arignote.layers.training.trainer import Trainer
 from arignote.layers.watching import EpochPrinter, History, Watcher
 
@@ -129,7 +128,9 @@ class Network:
         scalar
             ``cost + 0.5 * lmbda * (sum of all squared weights) / batches``.
         """
-        return self.cost if lmbda == 0 else self.cost + _decay(self.body.weights, 0.5 * lmbda / batches)
+        return (
+            self.cost if lmbda == 0 else self.cost + WeightPenalty(0.5 * lmbda / batches)(self.body.weights)
+        )
 
     def SGD(  # noqa: N802 - the name in the book
         self,
@@ -208,7 +209,7 @@ class Network:
             cross_entropy_of_probabilities,
             SGD(eta),
             metrics=[accuracy],
-            penalty=None if lmbda == 0 else partial(_decay, strength=0.5 * lmbda / batches),
+            penalty=None if lmbda == 0 else WeightPenalty(0.5 * lmbda / batches),
             seed=self._seed + self._trainings,  # each training drops other units
             mode=self._mode,
         )
@@ -311,10 +312,6 @@ class Network:
             ) from None
         rows = checked_images(images, self._input_shape, self._dtype, f"argument `{argument}`: images")
         return rows, checked_labels(labels, len(rows), self._classes, f"argument `{argument}`: labels")
-
-
-def _decay(weights: Sequence[SharedVariable], strength: float) -> Variable:
-    return cast(strength, weights[0].dtype) * l2(weights)
 
 
 #: The columns of the book's history, and what the trainer calls them.

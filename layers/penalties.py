@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from arignote.engine.errors import InputError
 from arignote.engine.graph import Variable
 from arignote.engine.ops import abs_, sqr, sum
 from arignote.engine.origin import user_line
+from arignote.layers.arguments import check_field
+from arignote.layers.scalars import scalar_like
 
 
 def l1(params: Sequence[Variable]) -> Variable:
@@ -68,6 +71,38 @@ def l2(params: Sequence[Variable]) -> Variable:
     14.0
     """
     return _total("l2", sqr, params)
+
+
+@dataclass(frozen=True)
+class WeightPenalty:
+    """A penalty times its strength: what `Trainer` takes, and what its checkpoints compare.
+
+    Parameters
+    ----------
+    strength : float
+        At least 0.
+    size : callable
+        From the weights to a scalar: `l2` or `l1`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import arignote.compile
+    >>> from arignote.engine.shared import shared
+    >>> float(WeightPenalty(0.5, l1)([shared(np.array([1.0, -2.0]))]).eval())
+    1.5
+    """
+
+    strength: float
+    size: Callable[[Sequence[Variable]], Variable] = l2
+
+    def __post_init__(self) -> None:
+        check_field(self, "strength", at_least=0)
+
+    def __call__(self, weights: Sequence[Variable]) -> Variable:
+        """Return the scalar, of the dtype of the weights."""
+        size = self.size(weights)
+        return scalar_like(size, self.strength) * size
 
 
 def _total(name: str, size: Callable[[Variable], Variable], params: Sequence[Variable]) -> Variable:

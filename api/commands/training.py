@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,6 @@ from arignote.commands.common import (
 from arignote.commands.networks import read_network
 
 if TYPE_CHECKING:
-    from arignote.engine.graph import Variable
     from arignote.layers import Layer, Optimiser
     from arignote.layers.data.splits import Dataset
     from arignote.layers.watching import History
@@ -33,22 +30,10 @@ if TYPE_CHECKING:
 _SHARE = 0.1  # of the images of a folder that are kept for validation, and for the test
 
 
-@dataclass(frozen=True)
-class _Penalty:
-    """A part of the cost, of which checkpoints keep the strength."""
-
-    strength: float
-
-    def __call__(self, weights: Sequence[Variable]) -> Variable:
-        from arignote.layers import l2
-
-        return self.strength * l2(weights)
-
-
 def train_network(options: argparse.Namespace) -> int:
     """Train the network that the options name; go on from the checkpoint, if there is one."""
     from arignote.engine.errors import GraphError
-    from arignote.layers import CheckpointError, DivergenceError, Trainer, accuracy, losses
+    from arignote.layers import CheckpointError, DivergenceError, Trainer, WeightPenalty, accuracy, losses
     from arignote.layers.data.datafiles import DatasetError
 
     set_threads(options.threads)
@@ -86,7 +71,7 @@ def train_network(options: argparse.Namespace) -> int:
             getattr(losses, loss),
             _optimiser(options.optimiser or "sgd", options.rate),
             metrics=[accuracy],
-            penalty=_Penalty(options.regularisation) if options.regularisation else None,
+            penalty=WeightPenalty(options.regularisation) if options.regularisation else None,
             seed=options.seed,
         )
         history = trainer.fit(

@@ -7,7 +7,7 @@ from arignote import function
 from arignote.engine.errors import InputError
 from arignote.engine.grad import grad
 from arignote.engine.shared import shared
-from arignote.layers import SGD, l1, l2
+from arignote.layers import SGD, WeightPenalty, l1, l2
 
 RNG = np.random.default_rng(0)
 VALUES = [RNG.normal(size=shape) for shape in [(), (0,), (5,), (3, 4), (2, 1, 3, 3)]]
@@ -41,3 +41,9 @@ def test_no_parameters(penalty):
     ) as caught:
         penalty([])
     assert "test_penalties.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("strength", [-1.0, float("nan"), "much"])
+def test_strengths_that_are_none(strength):
+    with pytest.raises(InputError, match="`strength`"):
+        WeightPenalty(strength)
